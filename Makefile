@@ -1,0 +1,69 @@
+# Written for both BSD make and GNU make: no conditionals, no functions.
+GO ?= go
+PKGS ?= ./...
+TOOL = $(GO) tool -modfile=tools/go.mod
+BENCH ?= .
+FUZZTIME ?= 30s
+
+.PHONY: help build test check fmt lint arch cross gen real bench demo demo-clean test-long fuzz install-tools race vet vuln deps
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 16
+
+build: ## bin/ioc
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+
+deps: ## install, as root on Debian, what the tests use; say what is left out elsewhere
+	@sh scripts/deps.sh
+
+test: deps ## everything this machine can run; as root it is more
+	sh scripts/each-module.sh $(GO) test -count=1 ./...
+
+test-long: deps ## the same with the long runs: random programs, kill matrix, leak cycles
+	IOC_LONG=1 sh scripts/each-module.sh $(GO) test -count=1 -timeout 4h ./...
+
+race: ## the packages that start goroutines, under the race detector
+	$(GO) test -race -count=1 ./events/... ./journal/... ./fault/... ./internal/run/... ./internal/atomicfile/...
+
+fuzz: ## every fuzz target for FUZZTIME (30s) each
+	sh scripts/fuzz.sh $(FUZZTIME)
+
+bench: ## all benchmarks; BENCH=REGEXP chooses
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKGS)
+
+arch: ## import directions and house rules
+	$(GO) test -count=1 -run '^Test(DependencyDirection|ThirdParty|HouseRules)$$' .
+
+vet: ## go vet on this kernel
+	sh scripts/each-module.sh $(GO) vet ./...
+
+cross: ## the other kernels still compile
+	for os in freebsd linux darwin; do echo "vet $$os"; GOOS=$$os CGO_ENABLED=0 $(GO) vet $(PKGS) || exit 1; done
+
+fmt: ## rewrite sources
+	$(TOOL) gofumpt -extra -w . && $(GO) fix $(PKGS)
+
+lint: ## both kernels: a linter sees one GOOS at a time (CONTRIBUTING: how to install it)
+	for os in freebsd linux; do GOOS=$$os CGO_ENABLED=0 golangci-lint run $(PKGS) || exit 1; done
+	$(TOOL) staticcheck $(PKGS)
+
+vuln: ## known vulnerabilities; needs a network
+	$(TOOL) govulncheck $(PKGS)
+
+gen: ## generated files are committed and current
+	$(GO) generate $(PKGS) && git diff --exit-code
+
+check: arch vet cross race test ## what CI runs on every push, without a linter
+
+real: ## tests of this host's own pools and bridges: root, build tag real
+	$(GO) test -count=1 -tags real $(PKGS)
+
+demo: build ## a jail from nothing to running
+	sh scripts/demo.sh
+
+demo-clean: ## takes back all that demo made
+	sh scripts/demo.sh clean
+
+install-tools: ## golangci-lint, goreleaser as pinned programs (minutes of CPU)
+	$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	$(GO) install github.com/goreleaser/goreleaser/v2@v2.15.1
