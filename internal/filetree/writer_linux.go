@@ -1,0 +1,343 @@
+package filetree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/storage"
+)
+
+// Options say what a Writer may store.
+type Options struct {
+	Owners  bool // give files to their owners; otherwise all belong to the caller
+	Devices bool // make device nodes
+	Layers  bool // keep the attributes by which overlay file systems mark layers; never for foreign trees
+}
+
+// Writer is a storage.Tree below a directory.
+type Writer struct {
+	root    *os.Root
+	opts    Options
+	dirs    map[string]storage.Attr // what Close sets
+	parent  string                  // the directory that is open
+	open    *os.File
+	scratch []byte
+}
+
+var _ storage.Tree = (*Writer)(nil)
+
+// NewWriter writes below dir, which must exist and must not be written by others meanwhile.
+func NewWriter(dir string, o Options) (*Writer, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{root: root, opts: o, dirs: map[string]storage.Attr{}}, nil
+}
+
+// at opens the directory of name, making it if need be, and gives its descriptor and name's last
+// element. The directory stays open for the next entry, which mostly is in the same one.
+func (w *Writer) at(name string) (int, string, error) {
+	if !fs.ValidPath(name) || strings.ContainsRune(name, 0) {
+		return 0, "", fault.New("", fault.Invalid, fmt.Sprintf("%q", name), errors.New("not a path inside the tree"))
+	}
+	dir, base := path.Split(name)
+	if dir = path.Clean(dir); w.open != nil && dir == w.parent {
+		return int(w.open.Fd()), base, nil
+	}
+	f, err := w.openDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = w.root.MkdirAll(dir, 0o755); err == nil {
+			f, err = w.openDir(dir)
+		}
+	}
+	if err != nil {
+		return 0, "", fault.New("", fault.Invalid, name, err)
+	}
+	w.closeParent()
+	w.parent, w.open = dir, f
+	return int(f.Fd()), base, nil
+}
+
+// openDir opens a directory of the tree. os.Root follows links on the way only as long as they stay inside.
+func (w *Writer) openDir(dir string) (*os.File, error) {
+	return w.root.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
+}
+
+func (w *Writer) closeParent() {
+	if w.open != nil {
+		_ = w.open.Close() // read-only: nothing can be lost
+		w.open = nil
+	}
+}
+
+// clear removes what stands where a new entry is to be made.
+func (w *Writer) clear(at int, base string) error {
+	err := unix.Unlinkat(at, base, 0)
+	if err == unix.EISDIR {
+		err = unix.Unlinkat(at, base, unix.AT_REMOVEDIR)
+		w.closeParent() // it may have been the one
+	}
+	if err == unix.ENOENT {
+		return nil
+	}
+	return err
+}
+
+// Mkdir makes a directory, or takes one that is there.
+func (w *Writer) Mkdir(name string, a storage.Attr) error {
+	if name != "." {
+		at, base, err := w.at(name)
+		if err != nil {
+			return err
+		}
+		err = unix.Mkdirat(at, base, 0o700)
+		if err == unix.EEXIST {
+			var st unix.Stat_t
+			if err = unix.Fstatat(at, base, &st, unix.AT_SYMLINK_NOFOLLOW); err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+				if err = w.clear(at, base); err == nil {
+					err = unix.Mkdirat(at, base, 0o700)
+				}
+			}
+		}
+		if err != nil {
+			return &fs.PathError{Op: "mkdir", Path: name, Err: err}
+		}
+	}
+	w.dirs[name] = a
+	return nil
+}
+
+// File writes a regular file.
+func (w *Writer) File(name string, a storage.Attr, content io.Reader) (err error) {
+	at, base, err := w.at(name)
+	if err != nil {
+		return err
+	}
+	if err := w.clear(at, base); err != nil {
+		return &fs.PathError{Op: "replace", Path: name, Err: err}
+	}
+	// Without permissions until it has its owner: it may become a setuid program.
+	fd, err := unix.Openat(at, base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return &fs.PathError{Op: "create", Path: name, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := w.fill(f, content); err != nil {
+		return err
+	}
+	return w.setAttr(fd, name, a)
+}
+
+// setAttr sets the attributes of an open file or directory. The owner comes first, because changing it
+// takes setuid bits and capabilities away; the time comes last, because the others change it.
+func (w *Writer) setAttr(fd int, name string, a storage.Attr) error {
+	if w.opts.Owners {
+		if err := unix.Fchown(fd, a.UID, a.GID); err != nil {
+			return &fs.PathError{Op: "chown", Path: name, Err: err}
+		}
+	}
+	for _, key := range slices.Sorted(keys(a.Xattrs)) {
+		if !w.opts.Layers && layerMark(key) {
+			continue
+		}
+		if err := unix.Fsetxattr(fd, key, a.Xattrs[key], 0); err != nil && (w.opts.Owners || !privileged(key)) {
+			return &fs.PathError{Op: "setxattr " + key, Path: name, Err: err}
+		}
+	}
+	if err := unix.Fchmod(fd, sysMode(a.Mode)); err != nil {
+		return &fs.PathError{Op: "chmod", Path: name, Err: err}
+	}
+	if a.ModTime.IsZero() {
+		return nil
+	}
+	t := times(a)
+	if err := unix.UtimesNanoAt(fd, "", t[:], unix.AT_EMPTY_PATH); err != nil {
+		tv := []unix.Timeval{unix.NsecToTimeval(a.ModTime.UnixNano()), unix.NsecToTimeval(a.ModTime.UnixNano())}
+		if err := unix.Futimes(fd, tv); err != nil { // AT_EMPTY_PATH came with Linux 5.8
+			return &fs.PathError{Op: "chtimes", Path: name, Err: err}
+		}
+	}
+	return nil
+}
+
+// Symlink makes a symbolic link. Its target may be anything: nothing here follows it out of the tree.
+func (w *Writer) Symlink(name, target string, a storage.Attr) error {
+	at, base, err := w.at(name)
+	if err != nil {
+		return err
+	}
+	if err = w.clear(at, base); err == nil {
+		err = unix.Symlinkat(target, at, base)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "symlink", Old: target, New: name, Err: err}
+	}
+	return w.setPathAttr(at, base, name, a, false)
+}
+
+// Link makes another name of a file. A symbolic link is linked itself, not what it names.
+func (w *Writer) Link(name, existing string) error {
+	dir, err := w.openDir(path.Dir(existing))
+	if err != nil {
+		return fault.New("link", fault.Invalid, existing, err)
+	}
+	defer dir.Close() //nolint:errcheck // read-only
+	at, base, err := w.at(name)
+	if err != nil {
+		return err
+	}
+	var old, own unix.Stat_t
+	from := path.Base(existing)
+	err = unix.Fstatat(int(dir.Fd()), from, &old, unix.AT_SYMLINK_NOFOLLOW)
+	if err == nil && unix.Fstatat(at, base, &own, unix.AT_SYMLINK_NOFOLLOW) == nil && own.Dev == old.Dev && own.Ino == old.Ino {
+		return nil // it is one already, and removing it could remove the last
+	}
+	if err == nil {
+		err = w.clear(at, base)
+	}
+	if err == nil {
+		err = unix.Linkat(int(dir.Fd()), from, at, base, 0)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "link", Old: existing, New: name, Err: err}
+	}
+	return nil
+}
+
+// Node makes what a.Mode says: a device, a named pipe or a socket.
+func (w *Writer) Node(name string, a storage.Attr, major, minor uint32) error {
+	var kind, dev uint32
+	switch a.Mode.Type() {
+	case fs.ModeDevice | fs.ModeCharDevice:
+		kind, dev = unix.S_IFCHR, uint32(unix.Mkdev(major, minor))
+	case fs.ModeDevice:
+		kind, dev = unix.S_IFBLK, uint32(unix.Mkdev(major, minor))
+	case fs.ModeNamedPipe:
+		kind = unix.S_IFIFO
+	case fs.ModeSocket:
+		kind = unix.S_IFSOCK
+	default:
+		return fault.New("mknod", fault.Invalid, name, fmt.Errorf("mode %v is none of a node", a.Mode))
+	}
+	// 0/0 is not a device but the mark of a deleted file in a layer. Anybody may make it.
+	whiteout := kind == unix.S_IFCHR && dev == 0
+	if whiteout && !w.opts.Layers {
+		return fault.New("mknod", fault.Invalid, name, errors.New("character device 0:0 is reserved"))
+	}
+	if kind != unix.S_IFIFO && kind != unix.S_IFSOCK && !whiteout && !w.opts.Devices {
+		return fault.Unsupported("device node "+name, "root")
+	}
+	at, base, err := w.at(name)
+	if err != nil {
+		return err
+	}
+	if err = w.clear(at, base); err == nil {
+		err = unix.Mknodat(at, base, kind, int(dev))
+	}
+	if err != nil {
+		return &fs.PathError{Op: "mknod", Path: name, Err: err}
+	}
+	return w.setPathAttr(at, base, name, a, true)
+}
+
+// setPathAttr is setAttr for what cannot be opened without an effect.
+func (w *Writer) setPathAttr(at int, base, name string, a storage.Attr, mode bool) error {
+	if w.opts.Owners {
+		if err := unix.Fchownat(at, base, a.UID, a.GID, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return &fs.PathError{Op: "chown", Path: name, Err: err}
+		}
+	}
+	// Permissions of a link do not exist, and fchmodat follows one: only nodes, just made, get here.
+	if mode && sysMode(a.Mode) != 0 {
+		if err := unix.Fchmodat(at, base, sysMode(a.Mode), 0); err != nil {
+			return &fs.PathError{Op: "chmod", Path: name, Err: err}
+		}
+	}
+	if !a.ModTime.IsZero() {
+		t := times(a)
+		if err := unix.UtimesNanoAt(at, base, t[:], unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return &fs.PathError{Op: "chtimes", Path: name, Err: err}
+		}
+	}
+	return nil
+}
+
+// Close sets the attributes of the directories, deepest first: the ones above may forbid the way.
+func (w *Writer) Close() error {
+	w.closeParent()
+	var failed []error
+	names := slices.Sorted(keys(w.dirs))
+	for _, name := range slices.Backward(names) {
+		d, err := w.openDir(name)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		failed = append(failed, w.setAttr(int(d.Fd()), name, w.dirs[name]), d.Close())
+	}
+	w.dirs = map[string]storage.Attr{}
+	return errors.Join(append(failed, w.root.Close())...)
+}
+
+// Sync makes all that is in the file system of dir durable.
+func Sync(_ context.Context, dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = unix.Syncfs(int(d.Fd()))
+	return errors.Join(err, d.Close())
+}
+
+func times(a storage.Attr) [2]unix.Timespec {
+	t := unix.NsecToTimespec(a.ModTime.UnixNano())
+	return [2]unix.Timespec{t, t}
+}
+
+// sysMode is the permissions of m with the bits that os.FileMode has elsewhere.
+func sysMode(m fs.FileMode) uint32 {
+	bits := uint32(m.Perm())
+	if m&fs.ModeSetuid != 0 {
+		bits |= syscall.S_ISUID
+	}
+	if m&fs.ModeSetgid != 0 {
+		bits |= syscall.S_ISGID
+	}
+	if m&fs.ModeSticky != 0 {
+		bits |= syscall.S_ISVTX
+	}
+	return bits
+}
+
+// layerMark tells attributes that steer an overlay mount from those that are content.
+func layerMark(key string) bool {
+	return strings.HasPrefix(key, "trusted.overlay.") || strings.HasPrefix(key, "user.overlay.")
+}
+
+// privileged tells attributes that only root can set.
+func privileged(key string) bool {
+	return strings.HasPrefix(key, "trusted.") || strings.HasPrefix(key, "security.")
+}
+
+func keys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
