@@ -1,0 +1,310 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// Apply makes e happen as a child event whose payload is e: Begin, the journal's record, e.Do, what
+// Do learned, End. If the step, or an ancestor, fails later, e.Undo runs as an Undo event.
+//
+// The payload is a copy of *e as it was at Begin, so that consumers never see it change; what Do
+// learned is in a second copy, the End's Detail. With a journal e's type must be registered.
+func (s Step) Apply(e Effect) error {
+	s.frame()
+	l := s.l
+	if err := l.stopErr(); err != nil {
+		return err
+	}
+	frozen := freeze(e)
+	return l.step(frozen, Forward, 0, nil, func(c Step) error { return c.apply(e, frozen) })
+}
+
+func (s Step) apply(e, frozen Effect) error {
+	l, r := s.l, s.l.r
+	act, params, err := l.encode(e)
+	if err != nil {
+		return err
+	}
+	en := entry{name: frozen.EventType(), payload: frozen, volatile: isVolatile(e)}
+	en.run = func(u Step) error { return e.Undo(withStep(u)) }
+	if act != nil {
+		en.name, en.policy = act.name, act.policy
+	}
+	if err := l.register(s, &en, RecUndo, params, act != nil); err != nil {
+		return err
+	}
+	r.probe("journaled", s.id, frozen)
+	err = e.Do(withStep(s))
+	r.probe("done", s.id, frozen)
+	if _, untouched := errors.AsType[*untouchedError](err); untouched || isSkip(err) {
+		l.append(&Record{Type: RecUndone, Ref: en.lsn, Volatile: en.volatile})
+		l.pop()
+		return err
+	}
+	if learned := freeze(e); !reflect.DeepEqual(learned, frozen) {
+		l.stack[s.d].detail = learned
+		if act != nil {
+			err = errors.Join(err, l.amend(act, en.lsn, en.volatile, e, params))
+			r.probe("amended", s.id, frozen)
+		}
+	}
+	return err
+}
+
+// amend journals what Do learned.
+func (l *lane) amend(act *action, lsn uint64, volatile bool, e any, before []byte) error {
+	after, err := act.encode(e)
+	if err != nil || slices.Equal(before, after) {
+		return err
+	}
+	log, err := l.openLog()
+	if err == nil {
+		_, err = log.Append(&Record{Type: RecAmend, Ref: lsn, Volatile: volatile, Params: after})
+	}
+	return err
+}
+
+// encode gives e's registered action and parameters if the lane has a journal, else nil.
+func (l *lane) encode(e Effect) (*action, []byte, error) {
+	if l.r.cfg.journal == nil && l.log == nil {
+		return nil, nil, nil
+	}
+	act, ok := l.r.cfg.registry.effect(reflect.TypeOf(e))
+	if !ok {
+		return nil, nil, fmt.Errorf("effect %s (%T): %w", e.EventType(), e, ErrUnregistered)
+	}
+	params, err := act.encode(e)
+	return act, params, err
+}
+
+func isVolatile(e any) bool {
+	v, ok := e.(Volatile)
+	return ok && v.Volatile()
+}
+
+// freeze is a shallow copy of what e points to.
+func freeze(e Effect) Effect {
+	v := reflect.ValueOf(e)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return e
+	}
+	c := reflect.New(v.Type().Elem())
+	c.Elem().Set(v.Elem())
+	return c.Interface().(Effect) //nolint:forcetypeassert // the same type as e
+}
+
+// Defer lets e.Do run after the root has committed (or after Seal): for what cannot be undone,
+// destroy and delete. It is journaled like an effect; after a crash recovery carries it forward, so
+// Do must be idempotent. e.Undo is never called. If the step or an ancestor fails, e is dropped.
+func (s Step) Defer(e Effect) error {
+	s.frame()
+	l := s.l
+	if err := l.stopErr(); err != nil {
+		return err
+	}
+	act, params, err := l.encode(e)
+	if err != nil {
+		return err
+	}
+	en := entry{name: e.EventType(), payload: freeze(e), deferred: true, volatile: isVolatile(e)}
+	en.run = func(u Step) error { return e.Do(withStep(u)) }
+	if act != nil {
+		en.name, en.policy = act.name, act.policy
+	}
+	return l.register(s, &en, RecDefer, params, act != nil)
+}
+
+// OnRollback registers a closure: for things that die with the process (descriptors, goroutines).
+// The journal does not know it.
+func (s Step) OnRollback(name string, fn func(Step) error) {
+	f := s.frame()
+	l := s.l
+	l.push(entry{of: f.id, name: name, run: fn})
+}
+
+// Undo registers a compensation, durably if the run has a journal. Call it BEFORE the effect; do
+// the effect only if it returned nil.
+func (s Step) Undo(c Compensation) error {
+	f := s.frame()
+	l := s.l
+	if err := l.stopErr(); err != nil {
+		return err
+	}
+	if err := l.compensation(s, c, RecUndo); err != nil {
+		return err
+	}
+	f.last = len(l.entries)
+	return nil
+}
+
+// AfterCommit defers an action that cannot be undone (destroy, delete) until the root has
+// committed, or until Seal. Durable like Undo: after a crash recovery runs it forward.
+func (s Step) AfterCommit(c Compensation) error {
+	s.frame()
+	if err := s.l.stopErr(); err != nil {
+		return err
+	}
+	return s.l.compensation(s, c, RecDefer)
+}
+
+func (l *lane) compensation(s Step, c Compensation, typ RecordType) error {
+	durable := l.r.cfg.journal != nil || l.log != nil
+	var params []byte
+	if durable {
+		var err error
+		if params, err = c.act.encode(c.params); err != nil {
+			return err
+		}
+	}
+	en := entry{name: c.act.name, policy: c.act.policy, volatile: c.act.volatile, deferred: typ == RecDefer}
+	en.run = func(u Step) error { return c.act.run(u, c.params) }
+	return l.register(s, &en, typ, params, durable)
+}
+
+// ApplyWith is Undo, then effect: the order cannot be got wrong. It registers with s itself and
+// yields no event.
+func (s Step) ApplyWith(c Compensation, effect func(context.Context) error) error {
+	if err := s.Undo(c); err != nil {
+		return err
+	}
+	return effect(s.l.ctx)
+}
+
+// Amend replaces the parameters of the last Undo of this step, when the effect told something new
+// (an ID a server chose). Until then recovery works with the old ones. c must be of the same action.
+func (s Step) Amend(c Compensation) error {
+	f := s.frame()
+	l := s.l
+	if f.last == 0 || f.last > len(l.entries) || l.entries[f.last-1].name != c.act.name {
+		return fmt.Errorf("amend %s: the step's last undo is another one", c.act.name)
+	}
+	en := &l.entries[f.last-1]
+	en.run = func(u Step) error { return c.act.run(u, c.params) }
+	if en.lsn == 0 {
+		return nil
+	}
+	return l.amend(c.act, en.lsn, en.volatile, c.params, nil)
+}
+
+// register journals en, if durable, and pushes it.
+func (l *lane) register(s Step, en *entry, typ RecordType, params []byte, durable bool) error {
+	en.of = s.id
+	if durable {
+		log, err := l.openLog()
+		if err != nil {
+			return err
+		}
+		rec := Record{Type: typ, Volatile: en.volatile, Event: s.id, Ref: l.within, Name: en.name, Params: params}
+		if en.lsn, err = log.Append(&rec); err != nil {
+			l.r.dirty.Store(true)
+			return err
+		}
+	}
+	l.push(*en)
+	return nil
+}
+
+func (l *lane) push(en entry) {
+	en.reg = l.r.reg.Add(1)
+	l.entries = append(l.entries, en)
+}
+
+func (l *lane) openLog() (Log, error) {
+	if l.log != nil {
+		return l.log, nil
+	}
+	return l.r.openLog()
+}
+
+// Retain makes the run, when it commits, keep the effects of s and its children under key (jail/web)
+// instead of forgetting them; releasing the key undoes them. A key that a child chose for its own
+// stays. Closures and deferred actions are not kept. It needs a journal.
+func (s Step) Retain(key string) error {
+	f := s.frame()
+	if s.l.r.cfg.journal == nil {
+		return ErrNoJournal
+	}
+	f.retain = key
+	return nil
+}
+
+// Seal makes what s and its finished children did final: it is not undone any more, what they
+// retain is published, and what they deferred runs now. Needed for long runs (the undo stack and the
+// journal would grow) and before an irreversible effect.
+func (s Step) Seal() error {
+	f := s.frame()
+	l, r := s.l, s.l.r
+	if err := l.stopErr(); err != nil {
+		return err
+	}
+	base, had := f.base, l.owner && r.loop != nil
+	if f.retain != "" {
+		retain(l.entries[base:], f.retain)
+	}
+	var lsns []uint64
+	for _, e := range l.entries[base:] {
+		if e.lsn != 0 {
+			lsns = append(lsns, e.lsn)
+		}
+	}
+	if len(lsns) > 0 {
+		log, err := l.openLog()
+		if err != nil {
+			return err
+		}
+		if err := log.Seal(lsns, retained(l.entries[base:])); err != nil {
+			return err
+		}
+	}
+	f.last = 0
+	deferred := slices.DeleteFunc(l.entries[base:], func(e entry) bool { return !e.deferred })
+	l.entries = l.entries[:base+len(deferred)]
+	l.runDeferred(int(s.d))
+	l.rethrow(had, nil, nil)
+	return l.stopErr()
+}
+
+// stepContext lets an effect's Do report progress through its context.
+type stepContext struct {
+	context.Context //nolint:containedctx // it is a context
+	step            Step
+}
+
+type stepKey struct{}
+
+func (c *stepContext) Value(key any) any {
+	if key == (stepKey{}) {
+		return c.step
+	}
+	return c.Context.Value(key)
+}
+
+func withStep(s Step) context.Context { return &stepContext{s.l.ctx, s} }
+
+// Report yields a Progress event with v as its Detail for the effect whose Do or Undo was given ctx.
+// It must be called on the goroutine of that Do. It returns non-nil if the run was stopped, and nil
+// without an event if ctx is of no effect.
+func Report(ctx context.Context, v any) error {
+	if s, ok := ctx.Value(stepKey{}).(Step); ok {
+		return s.Progress(v)
+	}
+	return nil
+}
+
+// LogOf gives the log of the run whose effect was given ctx, nil if it has none (yet). A driver asks
+// it for what a child process must inherit so that recovery does not start before the child is gone;
+// see package journal.
+func LogOf(ctx context.Context) Log {
+	s, ok := ctx.Value(stepKey{}).(Step)
+	if !ok {
+		return nil
+	}
+	if s.l.log != nil {
+		return s.l.log
+	}
+	return s.l.r.currentLog()
+}

@@ -1,0 +1,240 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"slices"
+	"time"
+)
+
+// lane is a goroutine that runs steps: the operation's own, or a child of a Group. It is a stack of
+// pending steps and, in parallel, a stack of what is to be undone: a step owns all entries from its
+// base upward, so success costs nothing and failure pops down to the base.
+type lane struct {
+	r       *run
+	n       uint32
+	owner   bool
+	depth0  int
+	parent0 ID              // parent of the lane's first step
+	ctx     context.Context //nolint:containedctx // what Step.Context returns
+	stack   []frame
+	entries []entry
+	fatal   *PanicError // a panic went through the lane
+	exited  bool        // runtime.Goexit went through the lane
+	shield  int         // > 0: inside a compensation or a deferred action, where the run's stop does not count
+	log     Log         // the log of another run, inside Compensate
+	within  uint64      // LSN of the enclosing compensation
+
+	// How a lane that is not the owner's hands over a record.
+	ev    Event
+	ok    bool
+	reply chan struct{}
+}
+
+// frame is a pending step.
+type frame struct {
+	id      ID
+	parent  ID
+	of      ID
+	kind    Kind
+	closed  bool // the body has returned
+	busy    bool // a group runs
+	payload Payload
+	detail  any
+	began   time.Duration
+	base    int    // entries[base:] are the step's and its finished children's
+	last    int    // 1 + index of the step's last Undo, for Amend
+	retain  string // key to keep the entries under
+	cause   error  // why the step fails, once known
+	residue []Residue
+	// conclude is called before the End of a compensation or a deferred action: what it
+	// registered itself is dealt with by then.
+	conclude func(err error)
+}
+
+// step runs body as a new step on top of the stack, and brings it to its End whatever body, its
+// compensations or the consumer do.
+func (l *lane) step(p Payload, kind Kind, of ID, cause error, body func(Step) error) (err error) {
+	d := len(l.stack)
+	r := l.r
+	had := l.owner && r.loop != nil
+	settled := false
+	defer func() {
+		if settled {
+			return
+		}
+		v := recover()
+		err = l.note(v, had)
+		if len(l.stack) > d { // else it was interrupted after its End
+			err = l.settle(d, err)
+		}
+		l.rethrow(had, err, v)
+	}()
+	if s, ok := l.begin(p, kind, of, cause); ok || l.shield > 0 {
+		err = body(s)
+	} else {
+		err = ErrBreak
+	}
+	err = l.settle(d, err)
+	settled = true
+	l.rethrow(had, nil, nil)
+	return err
+}
+
+// rethrow lets a panic go on that step or settle had to stop. v is what was recovered in this step.
+func (l *lane) rethrow(had bool, err error, v any) {
+	r := l.r
+	if l.owner && !had && r.loop != nil && !r.loop.exit {
+		panic(r.loop.value) // the same value: the language demands it of a loop body's panic
+	}
+	if l.shield == 0 {
+		if l.fatal != nil && !(l.owner && len(l.stack) == 0 && r.cfg.panicsAsErrors) {
+			panic(l.fatal)
+		}
+		return
+	}
+	if v != nil {
+		if pe, ok := errors.AsType[*PanicError](err); ok {
+			panic(pe)
+		}
+		panic(v)
+	}
+}
+
+// note classifies why a body, or the delivery of an event, did not return: v is what recover gave,
+// had tells whether the consumer was gone before.
+func (l *lane) note(v any, had bool) error {
+	r := l.r
+	if l.owner && r.inSink > 0 { // a sink must not panic; without it the rollback can go on
+		r.cfg.sinks = slices.Delete(slices.Clone(r.cfg.sinks), r.inSink-1, r.inSink)
+		r.inSink = 0
+	}
+	if l.owner && r.inYield {
+		r.inYield = false
+		r.loop = &loopEnd{value: v, exit: v == nil}
+		r.leave()
+	}
+	if l.owner && r.loop != nil && (l.shield == 0 || !had) {
+		if r.loop.exit {
+			return ErrExited
+		}
+		return ErrBreak
+	}
+	if v == nil {
+		if l.shield == 0 {
+			l.exited = true
+			r.cancel(ErrExited)
+		}
+		return ErrExited
+	}
+	pe, ok := v.(*PanicError)
+	if !ok {
+		pe = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+	if l.shield == 0 && l.fatal == nil {
+		l.fatal = pe
+		r.cancel(pe)
+	}
+	return pe
+}
+
+// stopErr is why the lane may not begin anything new; nil if it may.
+func (l *lane) stopErr() error {
+	if l.shield > 0 {
+		if l.ctx.Err() != nil && l.r.aborted.Load() {
+			return ErrAborted
+		}
+		return nil
+	}
+	if l.ctx.Err() == nil {
+		return nil
+	}
+	return l.stopCause()
+}
+
+func (l *lane) stopCause() error {
+	if err := l.forced(); err != nil {
+		return err
+	}
+	return &CancelError{context.Cause(l.ctx)}
+}
+
+// forced is why a step fails whatever its body returned; nil if the body's word counts.
+func (l *lane) forced() error {
+	r := l.r
+	if l.shield > 0 {
+		return nil
+	}
+	switch {
+	case l.fatal != nil:
+		return l.fatal
+	case l.exited, l.owner && r.loop != nil && r.loop.exit:
+		return ErrExited
+	case r.left.Load():
+		return ErrBreak
+	}
+	return nil
+}
+
+// begin pushes a step and yields its Begin. false: the consumer refused it, the body must not run.
+func (l *lane) begin(p Payload, kind Kind, of ID, cause error) (Step, bool) {
+	d := len(l.stack)
+	parent := l.parent0
+	if d > 0 {
+		parent = l.stack[d-1].id
+	}
+	var now time.Duration
+	if l.r.cfg.clock != nil {
+		now = l.r.cfg.clock()
+	}
+	l.stack = append(l.stack, frame{parent: parent, of: of, kind: kind, payload: p, began: now, base: len(l.entries)})
+	ev := &l.r.ev
+	if !l.owner {
+		ev = &l.ev
+		ev.Run = &l.r.info
+	}
+	ev.ID, ev.Parent, ev.Of = 0, parent, of
+	ev.At, ev.Dur = now, 0
+	ev.Lane, ev.Depth = l.n, uint16(l.depth0+d) //nolint:gosec // a stack of 65536 pending steps does not exist
+	ev.Phase, ev.Status, ev.Reason, ev.Kind = Begin, Pending, NoReason, kind
+	ev.Payload, ev.Detail, ev.Err = p, nil, cause
+	ok := l.hand(ev)
+	l.stack[d].id = ev.ID
+	return Step{l, int32(d), ev.ID}, ok //nolint:gosec // as above
+}
+
+// end pops the step at the top and yields its End.
+func (l *lane) end(d int, status Status, err error) bool {
+	f := &l.stack[d]
+	var now time.Duration
+	if l.r.cfg.clock != nil {
+		now = l.r.cfg.clock()
+	}
+	ev := &l.r.ev
+	if !l.owner {
+		ev = &l.ev
+	}
+	ev.ID, ev.Parent, ev.Of = f.id, f.parent, f.of
+	ev.At, ev.Dur = now, now-f.began
+	ev.Lane, ev.Depth = l.n, uint16(l.depth0+d) //nolint:gosec // as in begin
+	ev.Phase, ev.Status, ev.Reason, ev.Kind = End, status, NoReason, f.kind
+	if status == Failed {
+		ev.Reason = reasonOf(err)
+	}
+	ev.Payload, ev.Detail, ev.Err = f.payload, f.detail, err
+	l.stack[d] = frame{}
+	l.stack = l.stack[:d]
+	return l.hand(ev)
+}
+
+// hand delivers ev on the owner's goroutine. A lane waits for the answer, so that a Begin is seen,
+// and can be refused, before the work, as with one goroutine.
+func (l *lane) hand(ev *Event) bool {
+	if l.owner {
+		return l.r.deliver(ev)
+	}
+	l.r.posts <- l
+	<-l.reply
+	return l.ok
+}

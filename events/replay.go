@@ -1,0 +1,113 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// DeadRun is a run whose process did not finish it, or the effects that a committed run retained.
+type DeadRun struct {
+	Run      RunInfo
+	Root     string // type and key of the root event
+	Key      string // of retained effects; empty for a dead run
+	Pending  []Residue
+	SameBoot bool  // the machine was not rebooted since
+	Corrupt  error // the record of the run cannot be trusted; nothing of it is run
+}
+
+// Replay is one record of a DeadRun.
+type Replay struct {
+	LSN      uint64
+	Event    ID
+	Name     string
+	Params   []byte
+	Volatile bool
+	Deferred bool // run forward, not undone
+}
+
+type deadRunKey struct{}
+
+// Recovery tells a compensation, or the Undo of an effect, that it runs in another process than the
+// effect did: by recovery, or by a release.
+func Recovery(ctx context.Context) (DeadRun, bool) {
+	d, ok := ctx.Value(deadRunKey{}).(*DeadRun)
+	if !ok {
+		return DeadRun{}, false
+	}
+	return *d, true
+}
+
+// Replay runs one record of another run as a child of s: an event of Kind Revert, or Commit if it
+// is a deferred action. It is what recovery and release are made of. What the compensation registers
+// itself goes to log under the record; that it succeeded or failed is recorded in log before its End.
+// An error is also in Run.Residue. If the run was stopped nothing happens, and the error is as of Do.
+func (s Step) Replay(reg *Registry, log Log, dead *DeadRun, rec Replay) error {
+	f := s.frame()
+	l, r := s.l, s.l.r
+	if err := l.stopErr(); err != nil {
+		return err
+	}
+	e := entry{of: rec.Event, lsn: rec.LSN, name: rec.Name, volatile: rec.Volatile}
+	act, known := reg.lookup(rec.Name)
+	if known {
+		e.policy = act.policy
+		var v any
+		v, err := act.decode(rec.Params)
+		if p, ok := v.(Payload); ok && err == nil {
+			e.payload = p
+		}
+		e.run = func(c Step) error {
+			switch eff, ok := v.(Effect); {
+			case err != nil:
+				return fmt.Errorf("%s: parameters: %w", rec.Name, err)
+			case ok && rec.Deferred:
+				return eff.Do(withStep(c))
+			default:
+				return act.run(c, v)
+			}
+		}
+	} else {
+		e.run = func(Step) error { return fmt.Errorf("%s: %w", rec.Name, ErrUnregistered) }
+	}
+	kind := Revert
+	if rec.Deferred {
+		kind = Commit
+	}
+	savedLog := l.log
+	l.log = log
+	defer func() { l.log = savedLog }()
+	had := l.owner && r.loop != nil
+	ctx := context.WithValue(r.undoContext(), deadRunKey{}, dead)
+	err := l.replay(ctx, int(s.d), kind, &e, rec)
+	_ = f
+	l.rethrow(had, nil, nil)
+	if err != nil {
+		r.leaveBehind(Residue{Of: rec.Event, Action: rec.Name, Err: err, LSN: rec.LSN})
+	}
+	return err
+}
+
+// replay tries e until it succeeds or its policy says it failed.
+func (l *lane) replay(ctx context.Context, d int, kind Kind, e *entry, rec Replay) (err error) {
+	for attempt := 1; ; attempt++ {
+		interrupted := false
+		l.compensate(ctx, d, kind, 0, *e, nil, func(failure error, byLoop bool) {
+			err, interrupted = failure, byLoop
+			switch {
+			case err == nil && rec.Deferred:
+				l.append(&Record{Type: RecDeferredDone, Ref: rec.LSN, Volatile: rec.Volatile})
+			case err == nil:
+				l.append(&Record{Type: RecUndone, Ref: rec.LSN, Volatile: rec.Volatile})
+			case !interrupted:
+				l.append(&Record{Type: RecFailed, Ref: rec.LSN, Volatile: rec.Volatile, Params: []byte(err.Error())})
+			}
+		})
+		if err == nil || interrupted || attempt >= e.policy.attempts || errors.Is(err, ErrUnregistered) {
+			return err
+		}
+		if pause(ctx, e.policy.backoff) != nil {
+			return err
+		}
+	}
+}
