@@ -1,0 +1,278 @@
+package ioc_test
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/libioc/ioc"
+
+// rings is the architecture: a package may import packages of its own line's right-hand side only,
+// and its tests may import more. Lines are ordered from the centre outward; a name that ends in /...
+// stands for everything below it.
+const rings = `
+fault                        :
+selector                     :
+internal/atomicfile          :
+events                       : fault
+internal/run                 : fault
+journal                      : events fault internal/atomicfile
+events/eventstest            : events fault journal
+config                       : fault
+storage                      : events fault
+sandbox                      : events fault
+storage/storagetest          : events events/eventstest fault journal storage
+sandbox/sandboxtest          : events events/eventstest fault journal sandbox
+release                      : events fault storage internal/atomicfile internal/filetree
+jail                         : events fault config selector release storage sandbox internal/atomicfile
+internal/filetree            : fault storage
+internal/backend/mem         : events fault storage sandbox
+internal/backend/overlay     : events fault storage internal/atomicfile internal/filetree internal/run
+internal/backend/linuxns     : events fault sandbox internal/atomicfile internal/backend/linuxns/...
+internal/backend/linuxns/seccomp :
+internal/backend/all         : events fault storage sandbox internal/backend/...
+.                            : events fault selector config jail release storage sandbox journal internal/backend/all
+internal/view                : events fault
+internal/view/term           : events fault internal/view
+internal/cli                 : . events fault config jail journal release sandbox selector storage internal/view internal/view/term
+cmd/ioc                      : internal/cli
+`
+
+// planned are packages of rings that may be missing still. A package that is neither in rings nor
+// built by anything always fails; a line leaves this list when its package arrives.
+const planned = `journal events/eventstest selector config storage/storagetest sandbox/sandboxtest release jail
+	internal/backend/mem internal/backend/overlay internal/backend/linuxns internal/backend/all internal/view internal/view/term
+	internal/cli cmd/ioc`
+
+// pure lists all that a package of the centre may import of the standard library: nothing that
+// reaches an operating system. Everybody else may import what risky does not reserve.
+var pure = map[string]string{
+	"fault":    "context errors fmt slices strconv strings time",
+	"selector": "cmp errors fmt path slices strconv strings unicode unicode/utf8",
+	"events": `bufio bytes cmp context encoding encoding/binary encoding/hex encoding/json errors fmt hash/crc32 io iter
+		log/slog maps math math/bits math/rand/v2 reflect runtime runtime/debug slices sort strconv strings sync sync/atomic
+		time unicode unicode/utf8 unsafe`,
+}
+
+// risky reserves packages of the standard library, each with its reason; names are as in rings.
+var risky = map[string]struct{ who, why string }{
+	"os/exec": {
+		"internal/run events/eventstest internal/backend/linuxns",
+		"host commands go through internal/run; the crash harness and linuxns start their own program again",
+	},
+	"syscall": {
+		"journal events/eventstest internal/run internal/filetree internal/backend/... internal/view/term internal/cli sandbox sandbox/sandboxtest jail",
+		"kernel calls belong to a mechanism; the sandbox contract and those who speak it use the names of signals and errors",
+	},
+	"net":      {"release internal/backend/... internal/cli", "the domain does not talk to a network"},
+	"net/http": {"release internal/cli", "the domain does not talk to a network"},
+	"log":      {"", "the domain emits events; commands use log/slog"},
+	"log/slog": {"events internal/run internal/cli", "the domain emits events; only the outermost ring logs"},
+	"plugin":   {"", "back ends are listed in internal/backend/all"},
+}
+
+// thirdParty says which module may be imported by which package. Tests may import what they like of
+// go.mod: docs/dependencies.md has the reasons.
+var thirdParty = map[string]string{
+	"golang.org/x/sys":                       "journal events/eventstest internal/filetree internal/backend/... internal/view/term internal/cli sandbox/sandboxtest storage/storagetest",
+	"pgregory.net/rapid":                     "events/eventstest storage/storagetest sandbox/sandboxtest",
+	"github.com/google/go-cmp":               "events/eventstest storage/storagetest sandbox/sandboxtest",
+	"github.com/elastic/go-seccomp-bpf":      "internal/backend/linuxns",
+	"github.com/moby/sys/capability":         "internal/backend/linuxns",
+	"github.com/moby/sys/mountinfo":          "internal/backend/linuxns internal/backend/overlay sandbox/sandboxtest storage/storagetest",
+	"github.com/opencontainers/runtime-spec": "internal/backend/linuxns",
+	"github.com/klauspost/compress":          "release internal/backend/overlay",
+	"github.com/spf13/cobra":                 "internal/cli",
+	"github.com/spf13/pflag":                 "internal/cli",
+}
+
+// kernels are the ones whose files the rules are held against.
+func kernels() []string { return []string{"freebsd", "linux", "darwin"} }
+
+// TestDependencyDirection holds every package's imports against rings, pure and risky. It reads
+// sources in this process: a test that asks the go command would be cached as passed although a file
+// it never opened has changed.
+func TestDependencyDirection(t *testing.T) {
+	allowed := table(t, rings)
+	seen := map[string]bool{}
+	eachPackage(t, func(goos, p string, pkg *build.Package) {
+		seen[p] = true
+		right, known := allowed[p]
+		if !known {
+			t.Errorf("%s: not in rings; say in arch_test.go what it may import before adding it", p)
+			return
+		}
+		for _, imp := range pkg.Imports {
+			if own, ok := inModule(imp); ok {
+				if !matches(right, own) {
+					t.Errorf("%s (%s) imports %s, which its line in rings does not allow", p, goos, own)
+				}
+				continue
+			}
+			if rule, reserved := risky[imp]; reserved && !matches(strings.Fields(rule.who), p) {
+				t.Errorf("%s (%s) imports %s: %s", p, goos, imp, rule.why)
+			}
+			if list, centre := pure[p]; centre && !slices.Contains(strings.Fields(list), imp) {
+				t.Errorf("%s (%s) imports %s; the centre is pure", p, goos, imp)
+			}
+		}
+	})
+	var missing []string
+	for p := range allowed {
+		switch waiting := slices.Contains(strings.Fields(planned), p); {
+		case waiting && seen[p]:
+			t.Errorf("%s has arrived: take it off the planned list", p)
+		case waiting:
+			missing = append(missing, p)
+		case !seen[p]:
+			t.Errorf("rings names %s, which does not exist", p)
+		}
+	}
+	if slices.Sort(missing); len(missing) > 0 {
+		fmt.Println("planned packages that do not exist yet:", strings.Join(missing, " "))
+	}
+}
+
+// TestThirdParty keeps each module where it was let in.
+func TestThirdParty(t *testing.T) {
+	eachPackage(t, func(goos, p string, pkg *build.Package) {
+		for _, imp := range pkg.Imports {
+			if _, own := inModule(imp); own || !strings.Contains(strings.Split(imp, "/")[0], ".") {
+				continue
+			}
+			who, known := "", false
+			for mod, list := range thirdParty {
+				if imp == mod || strings.HasPrefix(imp, mod+"/") {
+					who, known = list, true
+				}
+			}
+			if !known || !matches(strings.Fields(who), p) {
+				t.Errorf("%s (%s) imports %s; thirdParty lets in: %q", p, goos, imp, who)
+			}
+		}
+	})
+}
+
+// TestHouseRules keeps names meaningful and every package explained exactly once.
+func TestHouseRules(t *testing.T) {
+	vague := []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "shared", "types", "lib", "tools", "core", "manager"}
+	comments := map[string][]string{}
+	eachDir(t, func(dir string) {
+		if slices.Contains(vague, filepath.Base(dir)) {
+			t.Errorf("%s: the name says nothing; name the package after what it provides", dir)
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			f := parse(t, file)
+			if comments[dir] = slices.Clip(comments[dir]); f.Doc != nil {
+				comments[dir] = append(comments[dir], file)
+			}
+		}
+	})
+	for dir, files := range comments {
+		if len(files) != 1 {
+			t.Errorf("%s: want one package comment, have %d %v", dir, len(files), files)
+		}
+	}
+}
+
+// table reads lines of "name : words".
+func table(t *testing.T, text string) map[string][]string {
+	t.Helper()
+	lines := map[string][]string{}
+	for line := range strings.Lines(strings.TrimSpace(text)) {
+		name, words, _ := strings.Cut(line, ":")
+		name = strings.TrimSpace(name)
+		if _, twice := lines[name]; twice {
+			t.Errorf("%s has two lines", name)
+		}
+		lines[name] = strings.Fields(words)
+	}
+	return lines
+}
+
+// inModule tells whether imp is a package of ours and its name in rings.
+func inModule(imp string) (name string, ok bool) {
+	if imp == module {
+		return ".", true
+	}
+	return strings.CutPrefix(imp, module+"/")
+}
+
+func matches(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(pattern string) bool {
+		dir, all := strings.CutSuffix(pattern, "...")
+		return pattern == name || all && strings.HasPrefix(name, dir)
+	})
+}
+
+// eachPackage calls visit for every package of every kernel that has files there.
+func eachPackage(t *testing.T, visit func(goos, name string, pkg *build.Package)) {
+	t.Helper()
+	for _, goos := range kernels() {
+		on := build.Default
+		on.GOOS, on.GOARCH, on.CgoEnabled = goos, "amd64", false
+		eachDir(t, func(dir string) {
+			pkg, err := on.ImportDir(dir, 0)
+			if _, none := errors.AsType[*build.NoGoError](err); none {
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			visit(goos, filepath.ToSlash(dir), pkg)
+		})
+	}
+}
+
+// eachDir calls visit for every directory of this module; one with a go.mod of its own is another's.
+func eachDir(t *testing.T, visit func(dir string)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(dir string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if dir != "." {
+			if strings.ContainsAny(d.Name()[:1], "._") || d.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+				return fs.SkipDir
+			}
+		}
+		visit(dir)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func parse(t *testing.T, file string) *ast.File {
+	t.Helper()
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), file, src, parser.PackageClauseOnly|parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
