@@ -163,6 +163,28 @@ func TestThirdParty(t *testing.T) {
 	})
 }
 
+// TestDependenciesAreExplained wants a line in docs/dependencies.md for each module that go.mod
+// requires directly.
+func TestDependenciesAreExplained(t *testing.T) {
+	requirements, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join("docs", "dependencies.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(requirements)) {
+		words := strings.Fields(strings.TrimPrefix(line, "require "))
+		if len(words) != 2 || !strings.HasPrefix(words[1], "v") {
+			continue // not a requirement, or an indirect one
+		}
+		if !strings.Contains(string(page), "\n| "+words[0]+" |") {
+			t.Errorf("docs/dependencies.md does not say why %s is required", words[0])
+		}
+	}
+}
+
 // TestHouseRules keeps names meaningful and every package explained exactly once.
 func TestHouseRules(t *testing.T) {
 	vague := []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "shared", "types", "lib", "tools", "core", "manager"}
