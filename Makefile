@@ -10,8 +10,9 @@ FUZZTIME ?= 30s
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 16
 
-build: ## bin/ioc
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+build: ## compile everything; programs go to bin/
+	$(GO) build ./...
+	[ ! -d cmd ] || CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
 deps: ## install, as root on Debian, what the tests use; say what is left out elsewhere
 	@sh scripts/deps.sh
