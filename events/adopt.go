@@ -62,9 +62,7 @@ func (a *adoption) forward(ev Event) bool {
 	}
 	ev.Lane = n
 	ev.Run = &l.r.info
-	if l.r.cfg.clock != nil {
-		ev.At = l.r.cfg.clock()
-	}
+	ev.At = l.r.now()
 	if ev.Phase == End {
 		a.remove(ev.ID)
 		if root {
@@ -98,9 +96,7 @@ func (a *adoption) close() error {
 		ev := a.open[len(a.open)-1]
 		a.open = a.open[:len(a.open)-1]
 		began := ev.At
-		if a.step.l.r.cfg.clock != nil {
-			ev.At = a.step.l.r.cfg.clock()
-		}
+		ev.At = a.step.l.r.now()
 		ev.Dur = ev.At - began
 		ev.Phase, ev.Status, ev.Reason, ev.Err = End, Failed, Errored, ErrCut
 		a.hand(&ev)
@@ -112,10 +108,7 @@ func (a *adoption) close() error {
 // hand delivers ev through the lane's own record, so that ev need not escape.
 func (a *adoption) hand(ev *Event) bool {
 	l := a.step.l
-	out := &l.r.ev
-	if !l.owner {
-		out = &l.ev
-	}
+	out := l.rec
 	*out = *ev
 	ok := l.hand(out)
 	ev.ID, ev.Seq = out.ID, out.Seq

@@ -32,7 +32,7 @@ func (s Step) apply(e, frozen Effect) error {
 	en := entry{name: frozen.EventType(), payload: frozen, volatile: isVolatile(e)}
 	en.run = func(u Step) error { return e.Undo(withStep(u)) }
 	if act != nil {
-		en.name, en.policy = act.name, act.policy
+		en.name, en.policy = act.name, &act.policy
 	}
 	if err := l.register(s, &en, RecUndo, params, act != nil); err != nil {
 		return err
@@ -41,7 +41,7 @@ func (s Step) apply(e, frozen Effect) error {
 	err = e.Do(withStep(s))
 	r.probe("done", s.id, frozen)
 	if _, untouched := errors.AsType[*untouchedError](err); untouched || isSkip(err) {
-		l.append(&Record{Type: RecUndone, Ref: en.lsn, Volatile: en.volatile})
+		l.mark(RecUndone, &en, nil)
 		l.pop()
 		return err
 	}
@@ -113,7 +113,7 @@ func (s Step) Defer(e Effect) error {
 	en := entry{name: e.EventType(), payload: freeze(e), deferred: true, volatile: isVolatile(e)}
 	en.run = func(u Step) error { return e.Do(withStep(u)) }
 	if act != nil {
-		en.name, en.policy = act.name, act.policy
+		en.name, en.policy = act.name, &act.policy
 	}
 	return l.register(s, &en, RecDefer, params, act != nil)
 }
@@ -137,7 +137,7 @@ func (s Step) Undo(c Compensation) error {
 	if err := l.compensation(s, c, RecUndo); err != nil {
 		return err
 	}
-	f.last = len(l.entries)
+	f.rarely().last = len(l.entries)
 	return nil
 }
 
@@ -160,7 +160,7 @@ func (l *lane) compensation(s Step, c Compensation, typ RecordType) error {
 			return err
 		}
 	}
-	en := entry{name: c.act.name, policy: c.act.policy, volatile: c.act.volatile, deferred: typ == RecDefer}
+	en := entry{name: c.act.name, policy: &c.act.policy, volatile: c.act.volatile, deferred: typ == RecDefer}
 	en.run = func(u Step) error { return c.act.run(u, c.params) }
 	return l.register(s, &en, typ, params, durable)
 }
@@ -171,7 +171,7 @@ func (s Step) ApplyWith(c Compensation, effect func(context.Context) error) erro
 	if err := s.Undo(c); err != nil {
 		return err
 	}
-	return effect(s.l.ctx)
+	return effect(s.l.context())
 }
 
 // Amend replaces the parameters of the last Undo of this step, when the effect told something new
@@ -179,10 +179,14 @@ func (s Step) ApplyWith(c Compensation, effect func(context.Context) error) erro
 func (s Step) Amend(c Compensation) error {
 	f := s.frame()
 	l := s.l
-	if f.last == 0 || f.last > len(l.entries) || l.entries[f.last-1].name != c.act.name {
+	last := 0
+	if f.rare != nil {
+		last = f.rare.last
+	}
+	if last == 0 || last > len(l.entries) || l.entries[last-1].name != c.act.name {
 		return fmt.Errorf("amend %s: the step's last undo is another one", c.act.name)
 	}
-	en := &l.entries[f.last-1]
+	en := &l.entries[last-1]
 	en.run = func(u Step) error { return c.act.run(u, c.params) }
 	if en.lsn == 0 {
 		return nil
@@ -228,7 +232,7 @@ func (s Step) Retain(key string) error {
 	if s.l.r.cfg.journal == nil {
 		return ErrNoJournal
 	}
-	f.retain = key
+	f.rarely().retain = key
 	return nil
 }
 
@@ -241,10 +245,8 @@ func (s Step) Seal() error {
 	if err := l.stopErr(); err != nil {
 		return err
 	}
-	base, had := f.base, l.owner && r.loop != nil
-	if f.retain != "" {
-		retain(l.entries[base:], f.retain)
-	}
+	base, had := int(f.base), l.owner && r.loop != nil
+	retain(l.entries[base:], f.retain())
 	var lsns []uint64
 	for _, e := range l.entries[base:] {
 		if e.lsn != 0 {
@@ -260,9 +262,14 @@ func (s Step) Seal() error {
 			return err
 		}
 	}
-	f.last = 0
+	if f.rare != nil {
+		f.rare.last = 0
+	}
 	deferred := slices.DeleteFunc(l.entries[base:], func(e entry) bool { return !e.deferred })
 	l.entries = l.entries[:base+len(deferred)]
+	for i := range deferred {
+		deferred[i].sealed = true
+	}
 	l.runDeferred(int(s.d))
 	l.rethrow(had, nil, nil)
 	return l.stopErr()
@@ -283,7 +290,7 @@ func (c *stepContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-func withStep(s Step) context.Context { return &stepContext{s.l.ctx, s} }
+func withStep(s Step) context.Context { return &stepContext{s.l.context(), s} }
 
 // Report yields a Progress event with v as its Detail for the effect whose Do or Undo was given ctx.
 // It must be called on the goroutine of that Do. It returns non-nil if the run was stopped, and nil

@@ -76,9 +76,9 @@ type child struct {
 func (l *lane) parallel(s Step, g *Group) error {
 	r := l.r
 	if l.owner && r.posts == nil {
-		r.posts = make(chan *lane)
+		r.posts = make(chan *post)
 	}
-	ctx, cancel := context.WithCancelCause(l.ctx)
+	ctx, cancel := context.WithCancelCause(l.context())
 	defer cancel(nil)
 	p := &pump{l: l, g: g, step: s, ctx: ctx, cancel: cancel, ended: make(chan *child), children: make([]child, len(g.tasks))}
 	l.stack[s.d].busy = true
@@ -101,7 +101,7 @@ type pump struct {
 	children []child
 	next     int // task to start
 	running  int
-	serving  *lane // whose record is being delivered
+	serving  *post // whose record is being delivered
 }
 
 // run returns when every lane has ended, also if the consumer panics or exits meanwhile.
@@ -119,14 +119,13 @@ func (p *pump) run() {
 		p.run()
 	}()
 	for p.start(); p.running > 0; p.start() {
-		var posts chan *lane
+		var posts chan *post
 		if p.l.owner {
 			posts = p.l.r.posts
 		}
 		select {
-		case lane := <-posts:
-			p.serving = lane
-			p.answer(p.l.r.deliver(&lane.ev))
+		case p.serving = <-posts:
+			p.answer(p.l.r.deliver(&p.serving.ev))
 		case c := <-p.ended:
 			p.running--
 			if c.err != nil && !p.g.settle || c.fatal != nil || c.exited {
@@ -138,10 +137,10 @@ func (p *pump) run() {
 }
 
 func (p *pump) answer(ok bool) {
-	lane := p.serving
+	post := p.serving
 	p.serving = nil
-	lane.ok = ok
-	lane.reply <- struct{}{}
+	post.ok = ok
+	post.reply <- struct{}{}
 }
 
 // start starts tasks up to the limit. After a cancellation the rest is not started.
@@ -157,8 +156,10 @@ func (p *pump) start() {
 		l := p.l
 		c.lane = &lane{
 			r: l.r, n: l.r.lanes.Add(1), depth0: l.depth0 + int(p.step.d) + 1, parent0: p.step.id,
-			ctx: p.ctx, shield: l.shield, log: l.log, within: l.within, reply: make(chan struct{}),
+			ctx: p.ctx, shield: l.shield, log: l.log, within: l.within,
+			post: &post{ev: Event{Run: &l.r.info}, reply: make(chan struct{})},
 		}
+		c.lane.rec = &c.lane.post.ev
 		p.running++
 		go func() {
 			returned := false

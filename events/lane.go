@@ -17,7 +17,7 @@ type lane struct {
 	owner   bool
 	depth0  int
 	parent0 ID              // parent of the lane's first step
-	ctx     context.Context //nolint:containedctx // what Step.Context returns
+	ctx     context.Context //nolint:containedctx // a group's, or a compensation's with a timeout; else nil
 	stack   []frame
 	entries []entry
 	fatal   *PanicError // a panic went through the lane
@@ -26,7 +26,14 @@ type lane struct {
 	log     Log         // the log of another run, inside Compensate
 	within  uint64      // LSN of the enclosing compensation
 
-	// How a lane that is not the owner's hands over a record.
+	spare *compensation // to be used again
+
+	rec  *Event // where the lane writes its records: the run's own, or post's
+	post *post  // nil for the owner
+}
+
+// post is how a lane that is not the owner's hands over a record.
+type post struct {
 	ev    Event
 	ok    bool
 	reply chan struct{}
@@ -37,20 +44,51 @@ type frame struct {
 	id      ID
 	parent  ID
 	of      ID
-	kind    Kind
-	closed  bool // the body has returned
-	busy    bool // a group runs
 	payload Payload
 	detail  any
 	began   time.Duration
-	base    int    // entries[base:] are the step's and its finished children's
-	last    int    // 1 + index of the step's last Undo, for Amend
-	retain  string // key to keep the entries under
-	cause   error  // why the step fails, once known
-	residue []Residue
-	// conclude is called before the End of a compensation or a deferred action: what it
-	// registered itself is dealt with by then.
-	conclude func(err error)
+	cause   error // why the step fails, once known
+	rare    *rarity
+	base    int32 // entries[base:] are the step's and its finished children's
+	kind    Kind
+	closed  bool // the body has returned
+	busy    bool // a group runs
+}
+
+// rarity is what few steps have.
+type rarity struct {
+	last    int           // 1 + index of the step's last Undo, for Amend
+	retain  string        // key to keep the entries under
+	residue []Residue     // what its rollback left
+	comp    *compensation // of an event that runs a compensation or a deferred action
+}
+
+func (f *frame) rarely() *rarity {
+	if f.rare == nil {
+		f.rare = new(rarity)
+	}
+	return f.rare
+}
+
+func (f *frame) retain() string {
+	if f.rare == nil {
+		return ""
+	}
+	return f.rare.retain
+}
+
+func (f *frame) comp() *compensation {
+	if f.rare == nil {
+		return nil
+	}
+	return f.rare.comp
+}
+
+func (f *frame) residue() []Residue {
+	if f.rare == nil {
+		return nil
+	}
+	return f.rare.residue
 }
 
 // step runs body as a new step on top of the stack, and brings it to its End whatever body, its
@@ -124,7 +162,7 @@ func (l *lane) note(v any, had bool) error {
 	if v == nil {
 		if l.shield == 0 {
 			l.exited = true
-			r.cancel(ErrExited)
+			r.stop(ErrExited)
 		}
 		return ErrExited
 	}
@@ -134,30 +172,42 @@ func (l *lane) note(v any, had bool) error {
 	}
 	if l.shield == 0 && l.fatal == nil {
 		l.fatal = pe
-		r.cancel(pe)
+		r.stop(pe)
 	}
 	return pe
+}
+
+// context is what Step.Context gives.
+func (l *lane) context() context.Context {
+	switch {
+	case l.ctx != nil:
+		return l.ctx
+	case l.shield > 0:
+		return l.r.undoContext()
+	default:
+		return l.r.context()
+	}
 }
 
 // stopErr is why the lane may not begin anything new; nil if it may.
 func (l *lane) stopErr() error {
 	if l.shield > 0 {
-		if l.ctx.Err() != nil && l.r.aborted.Load() {
+		if l.r.aborted.Load() {
 			return ErrAborted
 		}
 		return nil
 	}
-	if l.ctx.Err() == nil {
+	cause := l.r.stopped()
+	if cause == nil && l.ctx != nil && l.ctx.Err() != nil {
+		cause = context.Cause(l.ctx)
+	}
+	if cause == nil {
 		return nil
 	}
-	return l.stopCause()
-}
-
-func (l *lane) stopCause() error {
 	if err := l.forced(); err != nil {
 		return err
 	}
-	return &CancelError{context.Cause(l.ctx)}
+	return &CancelError{cause}
 }
 
 // forced is why a step fails whatever its body returned; nil if the body's word counts.
@@ -184,16 +234,9 @@ func (l *lane) begin(p Payload, kind Kind, of ID, cause error) (Step, bool) {
 	if d > 0 {
 		parent = l.stack[d-1].id
 	}
-	var now time.Duration
-	if l.r.cfg.clock != nil {
-		now = l.r.cfg.clock()
-	}
-	l.stack = append(l.stack, frame{parent: parent, of: of, kind: kind, payload: p, began: now, base: len(l.entries)})
-	ev := &l.r.ev
-	if !l.owner {
-		ev = &l.ev
-		ev.Run = &l.r.info
-	}
+	now := l.r.now()
+	l.stack = append(l.stack, frame{parent: parent, of: of, kind: kind, payload: p, began: now, base: int32(len(l.entries))}) //nolint:gosec // as below
+	ev := l.rec
 	ev.ID, ev.Parent, ev.Of = 0, parent, of
 	ev.At, ev.Dur = now, 0
 	ev.Lane, ev.Depth = l.n, uint16(l.depth0+d) //nolint:gosec // a stack of 65536 pending steps does not exist
@@ -207,14 +250,8 @@ func (l *lane) begin(p Payload, kind Kind, of ID, cause error) (Step, bool) {
 // end pops the step at the top and yields its End.
 func (l *lane) end(d int, status Status, err error) bool {
 	f := &l.stack[d]
-	var now time.Duration
-	if l.r.cfg.clock != nil {
-		now = l.r.cfg.clock()
-	}
-	ev := &l.r.ev
-	if !l.owner {
-		ev = &l.ev
-	}
+	now := l.r.now()
+	ev := l.rec
 	ev.ID, ev.Parent, ev.Of = f.id, f.parent, f.of
 	ev.At, ev.Dur = now, now-f.began
 	ev.Lane, ev.Depth = l.n, uint16(l.depth0+d) //nolint:gosec // as in begin
@@ -234,7 +271,7 @@ func (l *lane) hand(ev *Event) bool {
 	if l.owner {
 		return l.r.deliver(ev)
 	}
-	l.r.posts <- l
-	<-l.reply
-	return l.ok
+	l.r.posts <- l.post
+	<-l.post.reply
+	return l.post.ok
 }

@@ -27,7 +27,9 @@ func (o Op[T]) Events(ctx context.Context, opts ...Option) iter.Seq[Event] {
 // Start prepares a run whose outcome can be asked for after the loop. Nothing happens before the
 // first iteration of Run.Events, or Run.Wait.
 func (o Op[T]) Start(ctx context.Context, opts ...Option) *Run[T] {
-	return &Run[T]{op: o, r: newRun(ctx, opts)}
+	r := &Run[T]{op: o}
+	r.r.prepare(ctx, opts)
+	return r
 }
 
 // Do is the synchronous form: it drains the generator and returns the outcome.
@@ -49,8 +51,8 @@ func Call[T any](s Step, o Op[T]) (T, error) {
 // Run is one execution of an Op.
 type Run[T any] struct {
 	op    Op[T]
-	r     *run
 	value T
+	r     run
 }
 
 // Events may be ranged over once; a second time panics with ErrReused. When the loop ends, for
@@ -78,18 +80,16 @@ func (r *Run[T]) Wait() (T, error) {
 	if r.r.started.CompareAndSwap(false, true) {
 		r.execute(nil)
 	}
-	<-r.r.over
+	r.r.wait()
 	return r.value, r.r.err
 }
 
 // Err is the root's error; nil before the end. A skipped root has no error.
 func (r *Run[T]) Err() error {
-	select {
-	case <-r.r.over:
-		return r.r.err
-	default:
+	if !r.r.over.Load() {
 		return nil
 	}
+	return r.r.err
 }
 
 // Info is the run's identity. It is nil before the first iteration.
@@ -97,7 +97,7 @@ func (r *Run[T]) Info() *RunInfo { return r.r.infoPtr.Load() }
 
 // Cancel fails the run at its next boundary and cancels Step.Context with cause. It may be called
 // from any goroutine, before the start and after the end too.
-func (r *Run[T]) Cancel(cause error) { r.r.cancelRun(cause) }
+func (r *Run[T]) Cancel(cause error) { r.r.stop(cause) }
 
 // Abort cancels the run and gives up the rollback: the running compensation's context is
 // cancelled, the rest is not started and stays in the journal for the next recovery. (The second Ctrl-C.)

@@ -43,15 +43,15 @@ func Recovery(ctx context.Context) (DeadRun, bool) {
 // itself goes to log under the record; that it succeeded or failed is recorded in log before its End.
 // An error is also in Run.Residue. If the run was stopped nothing happens, and the error is as of Do.
 func (s Step) Replay(reg *Registry, log Log, dead *DeadRun, rec Replay) error {
-	f := s.frame()
+	s.frame()
 	l, r := s.l, s.l.r
 	if err := l.stopErr(); err != nil {
 		return err
 	}
-	e := entry{of: rec.Event, lsn: rec.LSN, name: rec.Name, volatile: rec.Volatile}
+	e := entry{of: rec.Event, lsn: rec.LSN, name: rec.Name, volatile: rec.Volatile, deferred: rec.Deferred}
 	act, known := reg.lookup(rec.Name)
 	if known {
-		e.policy = act.policy
+		e.policy = &act.policy
 		var v any
 		v, err := act.decode(rec.Params)
 		if p, ok := v.(Payload); ok && err == nil {
@@ -79,35 +79,20 @@ func (s Step) Replay(reg *Registry, log Log, dead *DeadRun, rec Replay) error {
 	defer func() { l.log = savedLog }()
 	had := l.owner && r.loop != nil
 	ctx := context.WithValue(r.undoContext(), deadRunKey{}, dead)
-	err := l.replay(ctx, int(s.d), kind, &e, rec)
-	_ = f
+	err := l.replay(ctx, int(s.d), kind, e)
 	l.rethrow(had, nil, nil)
-	if err != nil {
-		r.leaveBehind(Residue{Of: rec.Event, Action: rec.Name, Err: err, LSN: rec.LSN})
-	}
 	return err
 }
 
 // replay tries e until it succeeds or its policy says it failed.
-func (l *lane) replay(ctx context.Context, d int, kind Kind, e *entry, rec Replay) (err error) {
+func (l *lane) replay(ctx context.Context, d int, kind Kind, e entry) error {
+	c := l.prepare(d, -1)
+	c.e = e
 	for attempt := 1; ; attempt++ {
-		interrupted := false
-		l.compensate(ctx, d, kind, 0, *e, nil, func(failure error, byLoop bool) {
-			err, interrupted = failure, byLoop
-			switch {
-			case err == nil && rec.Deferred:
-				l.append(&Record{Type: RecDeferredDone, Ref: rec.LSN, Volatile: rec.Volatile})
-			case err == nil:
-				l.append(&Record{Type: RecUndone, Ref: rec.LSN, Volatile: rec.Volatile})
-			case !interrupted:
-				l.append(&Record{Type: RecFailed, Ref: rec.LSN, Volatile: rec.Volatile, Params: []byte(err.Error())})
-			}
-		})
-		if err == nil || interrupted || attempt >= e.policy.attempts || errors.Is(err, ErrUnregistered) {
-			return err
-		}
-		if pause(ctx, e.policy.backoff) != nil {
-			return err
+		c.last = attempt >= e.attempts() || errors.Is(c.err, ErrUnregistered)
+		l.compensate(ctx, c, kind, 0, nil)
+		if c.err == nil || c.interrupted || c.last || l.pause(ctx, e.policy.backoff) {
+			return c.err
 		}
 	}
 }

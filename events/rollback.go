@@ -15,9 +15,10 @@ type entry struct {
 	name     string
 	payload  Payload // of the event of the undo
 	run      func(Step) error
-	policy   policy
-	key      string // retained under
+	policy   *policy // nil: the zero policy
+	key      string  // retained under
 	deferred bool
+	sealed   bool // and deferred: it has to run
 	volatile bool
 	exits    uint8 // how often Goexit interrupted it
 }
@@ -28,6 +29,13 @@ type policy struct {
 	backoff  time.Duration
 	timeout  time.Duration
 	barrier  bool
+}
+
+func (e *entry) attempts() int {
+	if e.policy == nil {
+		return 1
+	}
+	return e.policy.attempts
 }
 
 // settle brings the step at depth d, whose body returned err, to its End: it decides whether it
@@ -74,25 +82,20 @@ func (l *lane) conclude(d int, err error) (out error) {
 	switch {
 	case root && err == nil:
 		l.runDeferred(d)
-	case f.conclude != nil && err == nil:
-		l.entries = l.entries[:f.base] // an undo that succeeded is never undone
 	case err != nil:
 		l.unwind(d, err)
-	case f.retain != "":
-		retain(l.entries[f.base:], f.retain)
+	case f.comp() != nil:
+		l.entries = l.entries[:f.base] // an undo that succeeded is never undone
+	default:
+		retain(l.entries[f.base:], f.retain())
 	}
 	f = &l.stack[d]
 	status := Succeeded
 	if err != nil {
-		status = Failed
-		if skip, ok := asSkip(err); ok && len(f.residue) == 0 {
-			status, err = Skipped, skip
-		} else if len(f.residue) > 0 {
-			err = leftBehind(err, f.residue)
-		}
+		status, err = failure(err, f.residue())
 	}
-	if f.conclude != nil {
-		f.conclude(err)
+	if c := f.comp(); c != nil {
+		c.conclude(err)
 	}
 	if root {
 		r.close()
@@ -108,6 +111,17 @@ func (l *lane) conclude(d int, err error) (out error) {
 	return out
 }
 
+// failure is how a step ends whose body returned err and whose rollback left residue.
+func failure(err error, residue []Residue) (Status, error) {
+	if len(residue) > 0 {
+		return Failed, leftBehind(err, residue)
+	}
+	if skip, ok := asSkip(err); ok {
+		return Skipped, skip
+	}
+	return Failed, err
+}
+
 // leftBehind adds what a rollback left to why it was needed.
 func leftBehind(cause error, residue []Residue) error {
 	if rb, ok := cause.(*RollbackError); ok { //nolint:errorlint // only the outermost is merged
@@ -121,7 +135,11 @@ func isSkip(err error) bool {
 	return ok
 }
 
+// retain marks es to be kept under key, but for those that a child chose another key for.
 func retain(es []entry, key string) {
+	if key == "" {
+		return
+	}
 	for i := range es {
 		if es[i].key == "" {
 			es[i].key = key
@@ -131,28 +149,29 @@ func retain(es []entry, key string) {
 
 // unwind undoes what the step at depth d and its finished children registered, newest first.
 func (l *lane) unwind(d int, cause error) {
-	base := l.stack[d].base
+	base := int(l.stack[d].base)
 	if len(l.entries) == base {
 		return
 	}
-	r := l.r
-	ctx := r.undoContext()
-	if r.cfg.rollbackTimeout > 0 && l.shield == 0 {
+	var ctx context.Context // nil: only Abort stops it
+	if timeout := l.r.cfg.rollbackTimeout; timeout > 0 && l.shield == 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.cfg.rollbackTimeout)
+		ctx, cancel = context.WithTimeout(l.r.undoContext(), timeout)
 		defer cancel()
 	}
 	blocked := false
 	for len(l.entries) > base {
 		e := &l.entries[len(l.entries)-1]
 		switch {
+		case e.deferred && e.sealed: // Goexit interrupted Seal
+			l.forward(d, len(l.entries)-1)
 		case e.deferred:
-			l.append(&Record{Type: RecUndone, Ref: e.lsn, Volatile: e.volatile})
+			l.mark(RecUndone, e, nil)
 			l.pop()
 		case blocked:
 			l.giveUp(d, e, ErrBarrier)
 			l.pop()
-		case ctx.Err() != nil:
+		case l.timeUp(ctx):
 			l.giveUp(d, e, ErrAborted)
 			l.pop()
 		default:
@@ -170,102 +189,168 @@ func (l *lane) pop() {
 // giveUp reports that e is left behind.
 func (l *lane) giveUp(d int, e *entry, err error) {
 	res := Residue{Of: e.of, Action: e.name, Err: err, LSN: e.lsn}
-	l.stack[d].residue = append(l.stack[d].residue, res)
+	rare := l.stack[d].rarely()
+	rare.residue = append(rare.residue, res)
 	l.r.leaveBehind(res)
 	if e.lsn != 0 && l.log == nil {
 		l.r.dirty.Store(true)
 	}
 }
 
+// timeUp tells whether a rollback has to stop: ctx is its own bound, or nil.
+func (l *lane) timeUp(ctx context.Context) bool {
+	return l.r.aborted.Load() || ctx != nil && ctx.Err() != nil
+}
+
 // undo runs the newest entry's compensation until it succeeded or is given up. false: it was given
 // up and is a barrier for what is older.
 func (l *lane) undo(ctx context.Context, d int, cause error) (goOn bool) {
 	i := len(l.entries) - 1
-	e := l.entries[i]
+	c := l.prepare(d, i)
+	c.undoes = true
 	for attempt := 1; ; attempt++ {
-		last := attempt >= e.policy.attempts
-		failed := l.compensate(ctx, d, Undo, e.of, e, cause, func(err error, interrupted bool) {
-			switch {
-			case err == nil:
-				l.append(&Record{Type: RecUndone, Ref: e.lsn, Volatile: e.volatile})
-				l.r.probe("undone", e.of, e.payload)
-				l.pop()
-			case interrupted && l.entries[i].exits < 2:
-				l.entries[i].exits++
-			case interrupted || last || ctx.Err() != nil:
-				l.append(&Record{Type: RecFailed, Ref: e.lsn, Volatile: e.volatile, Params: []byte(err.Error())})
-				l.giveUp(d, &e, err)
-				l.pop()
-			}
-		})
-		if len(l.entries) <= i {
-			return !failed || !e.policy.barrier
+		c.last = attempt >= c.e.attempts()
+		l.compensate(ctx, c, Undo, c.e.of, cause)
+		if c.over {
+			goOn = c.err == nil || c.e.policy == nil || !c.e.policy.barrier
+			l.spare = c
+			return goOn
 		}
-		if last || pause(ctx, e.policy.backoff) != nil {
-			attempt = e.policy.attempts // once more only: it was interrupted, or time is up
+		if c.last || l.pause(ctx, c.e.policy.backoff) {
+			attempt = c.e.attempts() // once more only: it was interrupted, or time is up
 		}
 	}
 }
 
-// compensate runs e as a child of the step at depth d that neither the run's context nor the
-// consumer can stop. done is called before its End with the outcome.
-func (l *lane) compensate(ctx context.Context, d int, kind Kind, of ID, e entry, cause error, done func(err error, interrupted bool)) (failed bool) {
-	r := l.r
-	had := l.owner && r.loop != nil
+// compensation is a compensation, or a deferred action, that runs.
+type compensation struct {
+	e           entry
+	rare        rarity
+	l           *lane
+	err         error
+	depth       int  // of the step it runs for
+	slot        int  // of e in l.entries; -1: it is another run's
+	undoes      bool // e is the newest entry and goes when it is undone
+	last        bool // the last attempt
+	had         bool // the consumer was gone before
+	interrupted bool // by Goexit or by the consumer
+	over        bool // it succeeded or was given up
+}
+
+// prepare makes ready to run the entry in slot i for the step at depth d; a copy of it, because the
+// stack may move while it runs.
+func (l *lane) prepare(d, i int) *compensation {
+	c := l.spare
+	if l.spare = nil; c == nil {
+		c = new(compensation)
+	}
+	*c = compensation{l: l, depth: d, slot: i}
+	if i >= 0 {
+		c.e = l.entries[i]
+	}
+	return c
+}
+
+// conclude records the outcome before the End.
+func (c *compensation) conclude(err error) {
+	l, e := c.l, &c.e
+	c.err = err
+	c.interrupted = errors.Is(err, ErrExited) || l.owner && !c.had && l.r.loop != nil
+	if c.interrupted && c.e.exits < 2 {
+		c.e.exits++
+		if c.slot >= 0 {
+			l.entries[c.slot].exits++ // Goexit comes back with a new c
+		}
+		return
+	}
+	switch {
+	case err == nil && e.deferred:
+		l.mark(RecDeferredDone, e, nil)
+		l.r.probe("deferred", e.of, e.payload)
+	case err == nil:
+		l.mark(RecUndone, e, nil)
+		l.r.probe("undone", e.of, e.payload)
+	case c.last || c.interrupted || l.timeUp(l.ctx):
+		l.mark(RecFailed, e, err)
+		l.giveUp(c.depth, e, err)
+	default:
+		return // to be tried again
+	}
+	c.over = true
+	if c.undoes {
+		l.pop()
+	}
+}
+
+// again tells whether c was interrupted and not yet given up.
+func (c *compensation) again() bool { return c.interrupted && !c.over }
+
+// compensate runs c as a child of the step at the top, which neither the run's context nor the
+// consumer can stop.
+func (l *lane) compensate(ctx context.Context, c *compensation, kind Kind, of ID, cause error) {
+	c.err, c.interrupted, c.had = nil, false, l.owner && l.r.loop != nil
+	c.rare = rarity{comp: c}
 	savedCtx, savedWithin := l.ctx, l.within
-	if e.policy.timeout > 0 {
+	if c.e.policy != nil && c.e.policy.timeout > 0 {
+		if ctx == nil {
+			ctx = l.r.undoContext()
+		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, e.policy.timeout)
+		ctx, cancel = context.WithTimeout(ctx, c.e.policy.timeout)
 		defer cancel()
 	}
-	l.ctx, l.within = ctx, e.lsn
+	l.ctx, l.within = ctx, c.e.lsn
 	l.shield++
 	defer func() {
 		l.shield--
 		l.ctx, l.within = savedCtx, savedWithin
-		if recover() != nil { // done has seen it; a loop body's panic goes on in rethrow
-			failed = true
+		if v := recover(); v != nil && c.err == nil { // a loop body's panic goes on in rethrow
+			c.err, c.interrupted = ErrBreak, true
 		}
 	}()
-	p := e.payload
+	p := c.e.payload
 	if p == nil {
-		p = &Named{Type: e.name}
+		p = &Named{Type: c.e.name}
 	}
-	err := l.step(p, kind, of, cause, func(s Step) error {
-		l.stack[s.d].conclude = func(err error) {
-			done(err, errors.Is(err, ErrExited) || l.owner && !had && r.loop != nil)
-		}
-		return e.run(s)
+	_ = l.step(p, kind, of, cause, func(s Step) error { // conclude has the outcome
+		l.stack[s.d].rare = &c.rare
+		return c.e.run(s)
 	})
-	return err != nil
 }
 
-// pause waits for d, or until ctx is done.
-func pause(ctx context.Context, d time.Duration) error {
+// pause waits for d. true: there is no more time.
+func (l *lane) pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
-		return ctx.Err()
+		return l.timeUp(ctx)
+	}
+	if ctx == nil {
+		ctx = l.r.undoContext()
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+		return l.timeUp(ctx)
 	case <-ctx.Done():
-		return ctx.Err()
+		return true
 	}
 }
 
-// append writes rec if what it refers to is in a log. A failure is not the step's: what is to be
+// mark writes to the log what became of e, if e is in it. A failure is not the step's: what is to be
 // undone is undone in memory, and a recovery will find it done already.
-func (l *lane) append(rec *Record) {
-	if rec.Ref == 0 {
+func (l *lane) mark(typ RecordType, e *entry, failure error) {
+	if e.lsn == 0 {
 		return
 	}
 	log := l.log
 	if log == nil {
 		log = l.r.currentLog()
 	}
-	if _, err := log.Append(rec); err != nil {
+	rec := Record{Type: typ, Ref: e.lsn, Volatile: e.volatile}
+	if failure != nil {
+		rec.Params = []byte(failure.Error())
+	}
+	if _, err := log.Append(&rec); err != nil {
 		l.r.dirty.Store(true)
 	}
 }
@@ -274,9 +359,7 @@ func (l *lane) append(rec *Record) {
 func (l *lane) commit(d int) error {
 	r := l.r
 	f := &l.stack[d]
-	if f.retain != "" {
-		retain(l.entries, f.retain)
-	}
+	retain(l.entries, f.retain())
 	r.probe("committing", f.id, f.payload)
 	if log := r.currentLog(); log != nil {
 		if err := log.Commit(retained(l.entries)); err != nil {
@@ -309,32 +392,25 @@ func retained(es []entry) (keep []Retained) {
 // runDeferred runs the deferred actions of the step at depth d, oldest first. All its other entries
 // are gone by then.
 func (l *lane) runDeferred(d int) {
-	base := l.stack[d].base
-	r := l.r
-	for len(l.entries) > base {
-		e := l.entries[base]
-		ctx := r.undoContext()
-		remove := func() { l.entries = slices.Delete(l.entries, base, base+1) }
-		if ctx.Err() != nil {
-			l.giveUp(d, &e, ErrAborted)
-			remove()
-			continue
-		}
-		l.compensate(ctx, d, Commit, e.of, e, nil, func(err error, interrupted bool) {
-			switch {
-			case err == nil:
-				l.append(&Record{Type: RecDeferredDone, Ref: e.lsn, Volatile: e.volatile})
-				r.probe("deferred", e.of, e.payload)
-			case interrupted && l.entries[base].exits < 2:
-				l.entries[base].exits++
-				return
-			default:
-				l.append(&Record{Type: RecFailed, Ref: e.lsn, Volatile: e.volatile, Params: []byte(err.Error())})
-				l.giveUp(d, &e, err)
-			}
-			remove()
-		})
+	for base := int(l.stack[d].base); len(l.entries) > base; {
+		l.forward(d, base)
 	}
+}
+
+// forward runs the deferred action in slot i for the step at depth d.
+func (l *lane) forward(d, i int) {
+	if l.timeUp(nil) {
+		l.giveUp(d, &l.entries[i], ErrAborted)
+	} else {
+		c := l.prepare(d, i)
+		c.last = true
+		l.compensate(nil, c, Commit, c.e.of, nil)
+		for c.again() {
+			l.compensate(nil, c, Commit, c.e.of, nil)
+		}
+		l.spare = c
+	}
+	l.entries = slices.Delete(l.entries, i, i+1)
 }
 
 // close ends the run's log.

@@ -15,12 +15,11 @@ type run struct {
 	info    RunInfo
 	infoPtr atomic.Pointer[RunInfo]
 	started atomic.Bool
-	over    chan struct{}
-	err     error // the root's, valid once over is closed
+	over    atomic.Bool
+	err     error // the root's, valid once over is set
 
-	//nolint:containedctx // a run is what a context belongs to
-	ctx    context.Context
-	cancel context.CancelCauseFunc
+	parent context.Context       //nolint:containedctx // a run is what a context belongs to
+	cause  atomic.Pointer[error] // why the run was stopped
 
 	yield     func(Event) bool
 	inYield   bool // yield was called and has not returned
@@ -32,7 +31,7 @@ type run struct {
 	lastID    ID
 	left      atomic.Bool // the consumer left the loop
 	aborted   atomic.Bool
-	posts     chan *lane // records of other lanes
+	posts     chan *post // records of other lanes
 	lanes     atomic.Uint32
 	reg       atomic.Uint64
 	root      Payload
@@ -40,11 +39,20 @@ type run struct {
 	dirty     atomic.Bool // a recovery has something left to do
 	logDone   bool
 
+	lane0    lane
+	stack0   [3]frame // of lane 0, so that a short run allocates nothing
+	entries0 [2]entry
+
 	mu       sync.Mutex
+	holding  atomic.Bool   // holds has had something
+	logging  atomic.Bool   // log is set
+	waiters  chan struct{} // closed at the end; nil: nobody waits
 	residue  []Residue
 	holds    []func()
 	log      Log
 	logErr   error
+	ctx      context.Context //nolint:containedctx // made when somebody asks: most steps do not
+	cancel   context.CancelCauseFunc
 	undoCtx  context.Context //nolint:containedctx // compensations outlive the cancelled context
 	stopUndo context.CancelFunc
 }
@@ -55,36 +63,70 @@ type loopEnd struct {
 	exit  bool
 }
 
-func newRun(ctx context.Context, opts []Option) *run {
-	r := &run{over: make(chan struct{})}
+func (r *run) prepare(ctx context.Context, opts []Option) {
 	for _, o := range opts {
 		o(&r.cfg)
 	}
-	r.ctx, r.cancel = context.WithCancelCause(ctx)
-	return r
+	r.parent = ctx
 }
 
 func (r *run) execute(yield func(Event) bool, p Payload, body func(Step) error) {
-	start := time.Now() //nolint:forbidigo // RunInfo.Started; all else comes from the clock option
+	start := time.Now() //nolint:forbidigo // RunInfo.Started; all else comes from now
 	r.info = RunInfo{ID: newRunID(start), Started: start, Host: r.cfg.host, PID: r.cfg.pid}
-	if !r.cfg.hasClock {
-		r.cfg.clock = func() time.Duration { return time.Since(start) }
-	}
 	r.ev.Run = &r.info
 	r.infoPtr.Store(&r.info)
 	r.root = p
 	r.yield, r.gone = yield, yield == nil
-	l := &lane{r: r, ctx: r.ctx, owner: true}
-	defer func() { // also while the goroutine panics or exits
-		r.cancel(nil)
-		close(r.over)
-	}()
+	l := &r.lane0
+	*l = lane{r: r, owner: true, rec: &r.ev, stack: r.stack0[:0], entries: r.entries0[:0]}
+	defer r.finish() // also while the goroutine panics or exits
 	r.err = l.step(p, Forward, 0, nil, func(s Step) error {
 		if err := l.stopErr(); err != nil {
 			return err
 		}
 		return body(s)
 	})
+}
+
+// finish lets those go who wait for the run.
+func (r *run) finish() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cancel != nil {
+		r.cancel(nil)
+	}
+	if r.stopUndo != nil {
+		r.stopUndo()
+	}
+	r.over.Store(true)
+	if r.waiters != nil {
+		close(r.waiters)
+	}
+}
+
+func (r *run) wait() {
+	r.mu.Lock()
+	if r.over.Load() {
+		r.mu.Unlock()
+		return
+	}
+	if r.waiters == nil {
+		r.waiters = make(chan struct{})
+	}
+	ch := r.waiters
+	r.mu.Unlock()
+	<-ch
+}
+
+// now is the time since the run began.
+func (r *run) now() time.Duration {
+	if !r.cfg.hasClock {
+		return time.Since(r.info.Started)
+	}
+	if r.cfg.clock == nil {
+		return 0
+	}
+	return r.cfg.clock()
 }
 
 // deliver gives ev its number and hands it to sinks and consumer. It runs on the owner only. false:
@@ -117,18 +159,37 @@ func (r *run) deliver(ev *Event) bool {
 func (r *run) leave() {
 	r.gone = true
 	r.left.Store(true)
-	r.cancel(ErrBreak)
+	r.stop(ErrBreak)
 }
 
-func (r *run) cancelRun(cause error) {
+// stop stops the run at its next boundary. The first cause counts.
+func (r *run) stop(cause error) {
 	if cause == nil {
 		cause = context.Canceled
 	}
-	r.cancel(cause)
+	if !r.cause.CompareAndSwap(nil, &cause) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cancel != nil {
+		r.cancel(cause)
+	}
+}
+
+// stopped is why the run was stopped, nil if it was not.
+func (r *run) stopped() error {
+	if cause := r.cause.Load(); cause != nil {
+		return *cause
+	}
+	if r.parent.Err() != nil {
+		return context.Cause(r.parent)
+	}
+	return nil
 }
 
 func (r *run) abort() {
-	r.cancel(ErrAborted)
+	r.stop(ErrAborted)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.aborted.Store(true)
@@ -137,12 +198,25 @@ func (r *run) abort() {
 	}
 }
 
+// context is the one that the run's end, Cancel and a break cancel.
+func (r *run) context() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx == nil {
+		r.ctx, r.cancel = context.WithCancelCause(r.parent)
+		if cause := r.cause.Load(); cause != nil {
+			r.cancel(*cause)
+		}
+	}
+	return r.ctx
+}
+
 // undoContext is what compensations run under: the values of the run's context, but cancelled by Abort only.
 func (r *run) undoContext() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.undoCtx == nil {
-		r.undoCtx, r.stopUndo = context.WithCancel(context.WithoutCancel(r.ctx))
+		r.undoCtx, r.stopUndo = context.WithCancel(context.WithoutCancel(r.parent))
 		if r.aborted.Load() {
 			r.stopUndo()
 		}
@@ -166,10 +240,14 @@ func (r *run) hold(release func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.holds = append(r.holds, release)
+	r.holding.Store(true)
 }
 
 // letGo releases what was held, newest first, even if one of them panics.
 func (r *run) letGo() {
+	if !r.holding.Load() {
+		return
+	}
 	r.mu.Lock()
 	n := len(r.holds)
 	if n == 0 {
@@ -189,11 +267,15 @@ func (r *run) openLog() (Log, error) {
 	defer r.mu.Unlock()
 	if r.log == nil && r.logErr == nil {
 		r.log, r.logErr = r.cfg.journal.Open(&r.info, r.root)
+		r.logging.Store(r.logErr == nil)
 	}
 	return r.log, r.logErr
 }
 
 func (r *run) currentLog() Log {
+	if !r.logging.Load() {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.log

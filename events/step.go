@@ -30,7 +30,7 @@ func (s Step) ID() ID { return s.id }
 func (s Step) Run() *RunInfo { return &s.l.r.info }
 
 // Context is cancelled when the run is; inside a compensation only by Abort and its timeout.
-func (s Step) Context() context.Context { return s.l.ctx }
+func (s Step) Context() context.Context { return s.l.context() }
 
 // Do runs body as a child event. Begin and End are yielded whatever body does. The error is body's
 // (or a *RollbackError around it); returning it fails s too, not returning it is how a failure is
@@ -53,15 +53,9 @@ func (s Step) Progress(v any) error {
 	if err := l.stopErr(); err != nil {
 		return err
 	}
-	ev := &l.r.ev
-	if !l.owner {
-		ev = &l.ev
-	}
+	ev := l.rec
 	ev.ID, ev.Parent, ev.Of = f.id, f.parent, f.of
-	ev.At, ev.Dur = 0, 0
-	if l.r.cfg.clock != nil {
-		ev.At = l.r.cfg.clock()
-	}
+	ev.At, ev.Dur = l.r.now(), 0
 	ev.Lane, ev.Depth = l.n, uint16(l.depth0+int(s.d)) //nolint:gosec // as in begin
 	ev.Phase, ev.Status, ev.Reason, ev.Kind = Progress, Pending, NoReason, f.kind
 	ev.Payload, ev.Detail, ev.Err = f.payload, v, nil
