@@ -3,16 +3,28 @@ package events
 import (
 	"context"
 	"iter"
+	"slices"
 )
 
 // Op describes an operation that has not started. It is a value and can be run many times.
 type Op[T any] struct {
 	payload Payload
 	body    func(Step) (T, error)
+	preset  []Option
 }
 
 // New makes an operation whose root event carries p.
-func New[T any](p Payload, body func(Step) (T, error)) Op[T] { return Op[T]{p, body} }
+func New[T any](p Payload, body func(Step) (T, error)) Op[T] {
+	return Op[T]{payload: p, body: body}
+}
+
+// With is o with options that hold for every run of it, before those that the run is given and after
+// those that o had: it is how the maker of an operation gives it a journal. They do not hold where o is
+// a child of another operation, which has options of its own.
+func (o Op[T]) With(opts ...Option) Op[T] {
+	o.preset = slices.Concat(o.preset, opts)
+	return o
+}
 
 // Payload is what the root event carries.
 func (o Op[T]) Payload() Payload { return o.payload }
@@ -28,7 +40,7 @@ func (o Op[T]) Events(ctx context.Context, opts ...Option) iter.Seq[Event] {
 // first iteration of Run.Events, or Run.Wait.
 func (o Op[T]) Start(ctx context.Context, opts ...Option) *Run[T] {
 	r := &Run[T]{op: o}
-	r.r.prepare(ctx, opts)
+	r.r.prepare(ctx, o.preset, opts)
 	return r
 }
 

@@ -63,7 +63,10 @@ type loopEnd struct {
 	exit  bool
 }
 
-func (r *run) prepare(ctx context.Context, opts []Option) {
+func (r *run) prepare(ctx context.Context, preset, opts []Option) {
+	for _, o := range preset {
+		o(&r.cfg)
+	}
 	for _, o := range opts {
 		o(&r.cfg)
 	}
@@ -203,12 +206,39 @@ func (r *run) context() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ctx == nil {
-		r.ctx, r.cancel = context.WithCancelCause(r.parent)
+		r.ctx, r.cancel = context.WithCancelCause(&runContext{r.parent, r})
 		if cause := r.cause.Load(); cause != nil {
 			r.cancel(*cause)
 		}
 	}
 	return r.ctx
+}
+
+// runContext tells whose context it is.
+type runContext struct {
+	context.Context //nolint:containedctx // it is a context
+	run             *run
+}
+
+type runKey struct{}
+
+func (c *runContext) Value(key any) any {
+	if key == (runKey{}) {
+		return c.run
+	}
+	return c.Context.Value(key)
+}
+
+// RunOf is the run whose Step.Context ctx is, or whose effect was given ctx; nil if it is of none. A
+// guard asks it whether the lock it needs is held by its own run already.
+func RunOf(ctx context.Context) *RunInfo {
+	if s, ok := ctx.Value(stepKey{}).(Step); ok {
+		return &s.l.r.info
+	}
+	if r, ok := ctx.Value(runKey{}).(*run); ok {
+		return &r.info
+	}
+	return nil
 }
 
 // undoContext is what compensations run under: the values of the run's context, but cancelled by Abort only.
