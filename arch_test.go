@@ -26,6 +26,7 @@ selector                     :
 internal/atomicfile          :
 events                       : fault
 internal/run                 : fault
+internal/lock                : events fault
 journal                      : events fault internal/atomicfile
 events/eventstest            : events fault journal
 config                       : fault
@@ -72,13 +73,13 @@ var risky = map[string]struct{ who, why string }{
 		"host commands go through internal/run; the crash harness and linuxns start their own program again",
 	},
 	"syscall": {
-		"journal events/eventstest internal/run internal/filetree internal/backend/... internal/view/term internal/cli sandbox sandbox/sandboxtest jail",
+		"journal events/eventstest internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli sandbox sandbox/sandboxtest jail",
 		"kernel calls belong to a mechanism; the sandbox contract and those who speak it use the names of signals and errors",
 	},
 	"net":      {"release internal/backend/... internal/cli", "the domain does not talk to a network"},
 	"net/http": {"release internal/cli", "the domain does not talk to a network"},
 	"log":      {"", "the domain emits events; commands use log/slog"},
-	"log/slog": {"events internal/run internal/cli", "the domain emits events; only the outermost ring logs"},
+	"log/slog": {"events internal/run internal/cli jail .", "the domain emits events, whose payloads list slog.Attr; only the outermost ring logs"},
 	"plugin":   {"", "back ends are listed in internal/backend/all"},
 }
 
