@@ -13,8 +13,8 @@ type Root struct {
 // jail at a time, and only while the caller holds the lock of the jail: the kernel does not object
 // to a second mount of the same upper directory, it corrupts it.
 //
-// It is to be mounted with index=off, metacopy=off and redirect_dir=off (the layers move, and their
-// file handles with them).
+// It is to be mounted with index=off and metacopy=off, because file handles of layers do not stay the
+// same, and with redirect_dir=nofollow, because a layer's marks are not to be trusted.
 type Overlay struct {
 	Lower     []string // newest first, at least one
 	Upper     string

@@ -3,12 +3,28 @@ package storage
 import (
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 )
 
+// ValidPath reports whether name is a path inside a tree: "." or elements joined by slashes, none of
+// them empty, "." or "..", without NUL. Unlike fs.ValidPath it takes names that are not UTF-8: disks
+// are full of them.
+func ValidPath(name string) bool {
+	if name == "." {
+		return true
+	}
+	for elem := range strings.SplitSeq(name, "/") {
+		if elem == "" || elem == "." || elem == ".." || strings.IndexByte(elem, 0) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Tree is a root file system that is being written, entry by entry, by one goroutine.
 //
-// Names are slash-separated paths as of fs.ValidPath, "." being the root. No name and no symbolic
+// Names are slash-separated paths as of ValidPath, "." being the root. No name and no symbolic
 // link that was written before leads out of the tree: a path through a link is refused as invalid.
 // Missing parents are made with mode 0755. An entry replaces one of the same name; a directory keeps what is
 // in it. What a driver cannot store (Features) it leaves out: owners; or refuses as unsupported: devices.

@@ -17,7 +17,7 @@ import (
 
 // Entry is a file of a tree as Walk finds it. It is valid only during the call that it is given to.
 type Entry struct {
-	Name string // as of fs.ValidPath; "." is the root
+	Name string // as of storage.ValidPath; "." is the root
 	Stat unix.Stat_t
 	at   int // the directory, open
 	base string

@@ -49,7 +49,7 @@ func NewWriter(dir string, o Options) (*Writer, error) {
 // at opens the directory of name, making it if need be, and gives its descriptor and name's last
 // element. The directory stays open for the next entry, which mostly is in the same one.
 func (w *Writer) at(name string) (int, string, error) {
-	if !fs.ValidPath(name) || strings.ContainsRune(name, 0) {
+	if !storage.ValidPath(name) || name == "." {
 		return 0, "", fault.New("", fault.Invalid, fmt.Sprintf("%q", name), errors.New("not a path inside the tree"))
 	}
 	dir, base := path.Split(name)
@@ -58,7 +58,7 @@ func (w *Writer) at(name string) (int, string, error) {
 	}
 	f, err := w.openDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = w.root.MkdirAll(dir, 0o755); err == nil {
+		if err = w.Mkdir(dir, storage.Attr{Mode: fs.ModeDir | 0o755}); err == nil {
 			f, err = w.openDir(dir)
 		}
 	}
@@ -83,11 +83,13 @@ func (w *Writer) closeParent() {
 }
 
 // clear removes what stands where a new entry is to be made.
-func (w *Writer) clear(at int, base string) error {
+func (w *Writer) clear(at int, name string) error {
+	base := path.Base(name)
 	err := unix.Unlinkat(at, base, 0)
 	if err == unix.EISDIR {
-		err = unix.Unlinkat(at, base, unix.AT_REMOVEDIR)
-		w.closeParent() // it may have been the one
+		if err = unix.Unlinkat(at, base, unix.AT_REMOVEDIR); err == nil {
+			delete(w.dirs, name)
+		}
 	}
 	if err == unix.ENOENT {
 		return nil
@@ -106,7 +108,7 @@ func (w *Writer) Mkdir(name string, a storage.Attr) error {
 		if err == unix.EEXIST {
 			var st unix.Stat_t
 			if err = unix.Fstatat(at, base, &st, unix.AT_SYMLINK_NOFOLLOW); err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
-				if err = w.clear(at, base); err == nil {
+				if err = w.clear(at, name); err == nil {
 					err = unix.Mkdirat(at, base, 0o700)
 				}
 			}
@@ -125,7 +127,7 @@ func (w *Writer) File(name string, a storage.Attr, content io.Reader) (err error
 	if err != nil {
 		return err
 	}
-	if err := w.clear(at, base); err != nil {
+	if err := w.clear(at, name); err != nil {
 		return &fs.PathError{Op: "replace", Path: name, Err: err}
 	}
 	// Without permissions until it has its owner: it may become a setuid program.
@@ -179,7 +181,7 @@ func (w *Writer) Symlink(name, target string, a storage.Attr) error {
 	if err != nil {
 		return err
 	}
-	if err = w.clear(at, base); err == nil {
+	if err = w.clear(at, name); err == nil {
 		err = unix.Symlinkat(target, at, base)
 	}
 	if err != nil {
@@ -190,6 +192,9 @@ func (w *Writer) Symlink(name, target string, a storage.Attr) error {
 
 // Link makes another name of a file. A symbolic link is linked itself, not what it names.
 func (w *Writer) Link(name, existing string) error {
+	if !storage.ValidPath(existing) {
+		return fault.New("link", fault.Invalid, fmt.Sprintf("%q", existing), errors.New("not a path inside the tree"))
+	}
 	dir, err := w.openDir(path.Dir(existing))
 	if err != nil {
 		return fault.New("link", fault.Invalid, existing, err)
@@ -206,7 +211,7 @@ func (w *Writer) Link(name, existing string) error {
 		return nil // it is one already, and removing it could remove the last
 	}
 	if err == nil {
-		err = w.clear(at, base)
+		err = w.clear(at, name)
 	}
 	if err == nil {
 		err = unix.Linkat(int(dir.Fd()), from, at, base, 0)
@@ -244,7 +249,7 @@ func (w *Writer) Node(name string, a storage.Attr, major, minor uint32) error {
 	if err != nil {
 		return err
 	}
-	if err = w.clear(at, base); err == nil {
+	if err = w.clear(at, name); err == nil {
 		err = unix.Mknodat(at, base, kind, int(dev))
 	}
 	if err != nil {

@@ -1,0 +1,245 @@
+package overlay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/atomicfile"
+	"github.com/libioc/ioc/internal/filetree"
+	"github.com/libioc/ioc/storage"
+)
+
+// Clone plans a jail of the source's layers and an empty one on top; or, where the kernel mounts no
+// overlays or the caller wants it, of one directory with a copy of everything.
+func (d *Driver) Clone(ctx context.Context, src storage.Origin, dst storage.Dataset, o storage.CloneOptions) (storage.Change, error) {
+	const op = "clone"
+	if err := errors.Join(src.Validate(), dst.Validate()); err != nil {
+		return storage.Change{}, err
+	}
+	if dst.Kind != storage.Jails {
+		return storage.Change{}, fault.New(op, fault.Invalid, dst.String(), errors.New("only a jail can be a clone"))
+	}
+	if exists(d.l.dir(dst)) {
+		return storage.Change{}, storage.Exists(op, dst.Now())
+	}
+	below, first, err := d.source(ctx, src, o)
+	if err != nil {
+		return storage.Change{}, err
+	}
+	id, m := newID(), d.mode()
+	e := &Clone{Root: string(d.l), Dataset: dst, Origin: src, ID: id, Need: below.Layers}
+	if below.Release != "" {
+		e.Bottom, e.ReleaseID = below.Release, below.ReleaseID
+	}
+	final := &state{
+		Version: stateVersion, ID: id, Change: id, Created: d.now(), Origin: src, Upper: id, UserXattr: m.userXattr,
+	}
+	e.Thick = o.Thick || !m.layers || below.Plain
+	switch {
+	case e.Thick:
+		// While it is copied it names what it copies, so that nobody takes that away.
+		pin := *final
+		pin.Plain, pin.Upper, pin.Pins = true, "", below.Layers
+		pin.Release, pin.ReleaseID = below.Release, below.ReleaseID
+		e.Pin = pin.encode()
+		final.Plain = true
+	case len(below.Layers)+1 > d.opts.MaxDepth:
+		return storage.Change{}, fault.New(op, fault.NoSpace, src.String(), fmt.Errorf("it has %d layers, the most there may be", len(below.Layers))).
+			WithRemedy("clone it with all its files")
+	default:
+		final.Layers, final.Release, final.ReleaseID = below.Layers, below.Release, below.ReleaseID
+	}
+	e.State = final.encode()
+	return storage.Change{Do: append(first, e)}, nil
+}
+
+// source finds what a clone of src stands on: Release and Layers, of which Plain says that they are
+// one directory that may change again. What has to be frozen first is in the effects.
+func (d *Driver) source(ctx context.Context, src storage.Origin, o storage.CloneOptions) (*state, []events.Effect, error) {
+	const op = "clone"
+	s, text, err := d.l.read(op, src.Dataset)
+	if err != nil {
+		return nil, nil, err
+	}
+	if src.Dataset.Kind == storage.Releases {
+		if src.Snapshot != "" {
+			return nil, nil, storage.NoSnapshots(op, src.Dataset)
+		}
+		_, err := d.root(src.Dataset, s)
+		return &state{Release: src.Dataset.Name, ReleaseID: s.ID}, nil, err
+	}
+	if src.Snapshot != "" {
+		i := s.snapshot(src.Snapshot)
+		if i < 0 {
+			return nil, nil, storage.NotFound(op, src)
+		}
+		snap := s.Snapshots[i]
+		if s.Plain {
+			return &state{Layers: []string{snap.Copy}}, nil, nil
+		}
+		return &state{Layers: s.Layers[len(s.Layers)-snap.Depth:], Release: s.Release, ReleaseID: s.ReleaseID}, nil, nil
+	}
+	if o.Running {
+		return nil, nil, storage.Running(op, src.Dataset, "the kernel does not allow to share a layer while it is written; a snapshot of it can be cloned")
+	}
+	if s.Plain {
+		return &state{Layers: []string{s.Upper}, Plain: true}, nil, nil
+	}
+	clean, err := d.l.pristine(ctx, s)
+	if err != nil {
+		return nil, nil, fault.New(op, kindOf(err), src.String(), err)
+	}
+	below := &state{Layers: s.Layers, Release: s.Release, ReleaseID: s.ReleaseID}
+	if clean {
+		return below, nil, nil
+	}
+	if o.Thick { // it is read once, so it need not be frozen
+		below.Layers = append([]string{s.Upper}, s.Layers...)
+		return below, nil, nil
+	}
+	next, sw, err := d.freeze(src.Dataset, s, text, op)
+	if err != nil {
+		return nil, nil, err
+	}
+	below.Layers = next.Layers
+	return below, []events.Effect{&Freeze{sw}}, nil
+}
+
+// Clone is the effect that makes a jail.
+type Clone struct {
+	Root      string
+	Dataset   storage.Dataset
+	Origin    storage.Origin
+	ID        string       // of the jail, and of the layer it writes to
+	Need      []string     // the layers below, newest first
+	Bottom    storage.Name // the release below them, or none
+	ReleaseID string
+	Thick     bool
+	Pin       string // storage.json while everything is copied
+	State     string // storage.json in the end
+}
+
+// EventType is the effect's name in events.
+func (*Clone) EventType() string { return "storage.clone" }
+
+// EventKey is the new dataset.
+func (e *Clone) EventKey() string { return e.Dataset.String() }
+
+// Do makes the jail out of sight and then gives it its name.
+func (e *Clone) Do(ctx context.Context) error {
+	l := layout(e.Root)
+	if exists(l.dir(e.Dataset)) {
+		return events.Untouched(storage.Exists("clone", e.Dataset.Now()))
+	}
+	hidden := l.hidden(storage.Jails, e.ID)
+	if err := e.begin(ctx, l, hidden); err != nil {
+		return err
+	}
+	fill := e.copyAll(ctx, l)
+	if !e.Thick {
+		fill = emptyLike(ctx, l.top(&state{Layers: e.Need, Release: e.Bottom}))
+	}
+	if err := l.newLayer(ctx, e.ID, fill); err != nil {
+		return err
+	}
+	if e.Thick {
+		if err := filetree.Sync(ctx, l.fs(e.ID)); err != nil {
+			return err
+		}
+		if err := atomicfile.WriteFile(filepath.Join(hidden, stateFile), []byte(e.State), 0o600); err != nil {
+			return err
+		}
+	}
+	storage.Point(ctx, "before the name")
+	err := move(ctx, hidden, l.dir(e.Dataset))
+	if errors.Is(err, fs.ErrExist) {
+		if undone := e.Undo(ctx); undone != nil {
+			return errors.Join(err, undone)
+		}
+		return events.Untouched(storage.Exists("clone", e.Dataset.Now()))
+	}
+	return err
+}
+
+// begin names the layers in a place where it counts, while it is sure that they are there.
+func (e *Clone) begin(ctx context.Context, l layout, hidden string) error {
+	unlock, err := l.lockShared(ctx)
+	if err != nil {
+		return events.Untouched(err)
+	}
+	defer unlock()
+	for _, id := range e.Need {
+		if !exists(l.fs(id)) {
+			return events.Untouched(storage.Changed("clone", e.Origin))
+		}
+	}
+	if e.Bottom != "" {
+		if err := l.isRelease(e.Bottom, e.ReleaseID); err != nil {
+			return events.Untouched(err)
+		}
+	}
+	if err := os.Mkdir(hidden, 0o700); err != nil {
+		return events.Untouched(err)
+	}
+	storage.Point(ctx, "hidden")
+	text := e.State
+	if e.Thick {
+		text = e.Pin
+	}
+	return atomicfile.WriteFile(filepath.Join(hidden, stateFile), []byte(text), 0o600)
+}
+
+// copyAll fills a layer with all that the source shows.
+func (e *Clone) copyAll(ctx context.Context, l layout) func(dir string) error {
+	layers := slices.Clone(e.Need)
+	slices.Reverse(layers)
+	for i, id := range layers {
+		layers[i] = l.fs(id)
+	}
+	if e.Bottom != "" {
+		return flatten(ctx, l.release(e.Bottom), layers)
+	}
+	return flatten(ctx, layers[0], layers[1:])
+}
+
+// Undo removes the jail with all that was done to it since, if it is the one that Do made.
+func (e *Clone) Undo(ctx context.Context) error { return layout(e.Root).unmake(ctx, e.Dataset, e.ID) }
+
+// unmake removes the dataset that was made under id, whether it got its name or not.
+func (l layout) unmake(ctx context.Context, set storage.Dataset, id string) error {
+	s, _, err := readState(l.dir(set))
+	if err == nil && s.ID == id {
+		err = move(ctx, l.dir(set), l.hidden(set.Kind, id))
+	}
+	if err != nil && exists(l.dir(set)) && !exists(l.hidden(set.Kind, id)) && exists(l.layer(id)) {
+		// The layer says that there was such a dataset; whether it is this one nobody can tell.
+		return fault.New("undo", fault.Corrupt, set.String(), err)
+	}
+	return l.remove(ctx, l.hidden(set.Kind, id), id)
+}
+
+// remove removes a dataset that has no name, with the layers that only it had. It can be repeated.
+func (l layout) remove(ctx context.Context, dir, id string) error {
+	gone := l.trash(id + dead)
+	if err := os.Rename(dir, gone); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	storage.Point(ctx, "condemned")
+	layers := []string{id}
+	if s, _, err := readState(gone); err == nil {
+		layers = append(layers, s.layers()...)
+	}
+	slices.Sort(layers)
+	if err := l.collect(ctx, slices.Compact(layers)); err != nil {
+		return err
+	}
+	storage.Point(ctx, "layers collected")
+	return errors.Join(filetree.Remove(ctx, gone), syncDir(filepath.Dir(dir)), syncDir(l.trash("")))
+}

@@ -1,0 +1,205 @@
+package overlay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/filetree"
+	"github.com/libioc/ioc/storage"
+)
+
+// List reads one small file per dataset.
+func (d *Driver) List(ctx context.Context, k storage.Kind) ([]storage.Info, error) {
+	if k != storage.Releases && k != storage.Jails {
+		return nil, fault.New("list", fault.Invalid, k.String(), nil)
+	}
+	entries, err := os.ReadDir(filepath.Join(string(d.l), k.String()))
+	if err != nil {
+		return nil, fault.New("list", kindOf(err), k.String(), err)
+	}
+	var all []storage.Info
+	for _, e := range entries {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		set := storage.Dataset{Kind: k, Name: storage.Name(e.Name())}
+		if !e.IsDir() || set.Validate() != nil {
+			continue // being made, or not ours
+		}
+		info, err := d.Stat(ctx, set)
+		if err != nil {
+			continue // removed meanwhile
+		}
+		all = append(all, info)
+	}
+	return all, nil
+}
+
+// Stat reports a dataset that cannot be used as broken; its error is for one that is not there.
+func (d *Driver) Stat(_ context.Context, set storage.Dataset) (storage.Info, error) {
+	info := storage.Info{Dataset: set, Dir: d.l.dir(set)}
+	s, _, err := d.l.read("stat", set)
+	if err != nil {
+		if errors.Is(err, fault.Corrupt) {
+			info.Broken, err = err, nil
+		}
+		return info, err
+	}
+	info.ID, info.Created, info.Origin = s.ID, s.Created, s.Origin
+	_, info.Broken = d.root(set, s)
+	return info, nil
+}
+
+// Root names layers that are there now. They are as long as the caller holds the jail's lock.
+func (d *Driver) Root(_ context.Context, set storage.Dataset) (storage.Root, error) {
+	s, _, err := d.l.read("root", set)
+	if err != nil {
+		return storage.Root{}, err
+	}
+	return d.root(set, s)
+}
+
+func (d *Driver) root(set storage.Dataset, s *state) (storage.Root, error) {
+	broken := func(err error) (storage.Root, error) {
+		return storage.Root{}, fault.New("root", fault.Corrupt, set.String(), err).
+			WithRemedy("destroy " + string(set.Name))
+	}
+	if set.Kind == storage.Releases {
+		if dir := d.l.release(set.Name); exists(dir) {
+			return storage.Root{Dir: dir}, nil
+		}
+		return broken(errors.New("its root directory is missing"))
+	}
+	for _, id := range append(s.Layers, s.Upper) {
+		if !exists(d.l.fs(id)) {
+			return broken(fmt.Errorf("layer %s is missing", id))
+		}
+	}
+	if s.Plain {
+		return storage.Root{Dir: d.l.fs(s.Upper)}, nil
+	}
+	o := &storage.Overlay{Upper: d.l.fs(s.Upper), Work: d.l.work(s.Upper), UserXattr: s.UserXattr}
+	for _, id := range s.Layers {
+		o.Lower = append(o.Lower, d.l.fs(id))
+	}
+	if s.Release != "" {
+		if err := d.l.isRelease(s.Release, s.ReleaseID); err != nil {
+			return broken(err)
+		}
+		o.Lower = append(o.Lower, d.l.release(s.Release))
+	}
+	if len(o.Lower) == 0 {
+		return broken(errors.New("it has no layers"))
+	}
+	return storage.Root{Overlay: o}, nil
+}
+
+// isRelease checks that the release n is still the one with the id.
+func (l layout) isRelease(n storage.Name, id string) error {
+	s, _, err := l.read("release", storage.Release(n))
+	if err != nil {
+		return err
+	}
+	if s.ID != id {
+		return fmt.Errorf("release %s is another one than it was made from", n)
+	}
+	return nil
+}
+
+// Snapshots measures, of each snapshot, what was written since the one before.
+func (d *Driver) Snapshots(ctx context.Context, set storage.Dataset) ([]storage.Snapshot, error) {
+	s, _, err := d.l.read("snapshots", set)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]storage.Snapshot, len(s.Snapshots))
+	before := 0
+	for i, snap := range s.Snapshots {
+		var size filetree.Size
+		layers := s.Layers[len(s.Layers)-snap.Depth : len(s.Layers)-before]
+		if before = snap.Depth; s.Plain {
+			layers = []string{snap.Copy}
+		}
+		for _, id := range layers {
+			if err := size.Add(ctx, d.l.fs(id)); err != nil {
+				return nil, fault.New("snapshots", kindOf(err), set.String(), err)
+			}
+		}
+		all[i] = storage.Snapshot{Name: snap.Name, Created: snap.Created, Used: size.Bytes}
+	}
+	return all, nil
+}
+
+// Usage looks at every file of the dataset, and of the release below it.
+func (d *Driver) Usage(ctx context.Context, set storage.Dataset) (storage.Usage, error) {
+	s, _, err := d.l.read("usage", set)
+	if err != nil {
+		return storage.Usage{}, err
+	}
+	fail := func(err error) (storage.Usage, error) {
+		return storage.Usage{}, fault.New("usage", kindOf(err), set.String(), err)
+	}
+	var u storage.Usage
+	var fsys unix.Statfs_t
+	if err := unix.Statfs(string(d.l), &fsys); err != nil {
+		return fail(err)
+	}
+	u.Available = int64(fsys.Bavail) * fsys.Bsize //nolint:gosec // no file system is that large
+	shared := map[string]bool{}
+	if err := d.l.named(func(_ string, other *state) {
+		if other != nil && other.ID != s.ID {
+			for _, id := range other.layers() {
+				shared[id] = true
+			}
+		}
+	}); err != nil {
+		return fail(err)
+	}
+	var own, below filetree.Size
+	if err := own.Add(ctx, d.l.dir(set)); err != nil {
+		return fail(err)
+	}
+	for _, id := range s.layers() {
+		size := &own
+		if shared[id] {
+			size = &below
+		}
+		if err := size.Add(ctx, d.l.fs(id)); err != nil {
+			return fail(err)
+		}
+	}
+	if s.Release != "" {
+		if err := below.Add(ctx, d.l.release(s.Release)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fail(err)
+		}
+	}
+	u.Used, u.Referenced = own.Bytes, own.Bytes+below.Bytes
+	return u, nil
+}
+
+// Users are the jails on a release. A jail and its snapshots have none: layers are shared, not owned.
+func (d *Driver) Users(ctx context.Context, o storage.Origin) ([]storage.Dataset, error) {
+	s, _, err := d.l.read("users", o.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	if o.Snapshot != "" && s.snapshot(o.Snapshot) < 0 {
+		return nil, storage.NotFound("users", o)
+	}
+	if o.Dataset.Kind != storage.Releases {
+		return nil, nil
+	}
+	unlock, err := d.l.lockShared(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return d.l.users(o.Dataset.Name)
+}
