@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/libioc/ioc/fault"
 )
 
 // Errors of the engine.
@@ -63,6 +65,9 @@ func (e *RollbackError) Error() string {
 // Unwrap returns the cause.
 func (e *RollbackError) Unwrap() error { return e.Cause }
 
+// FaultKind says that something is left behind, whatever the cause was.
+func (e *RollbackError) FaultKind() fault.Kind { return fault.Residue }
+
 // CancelError reports a step that stopped because its run or its group did. It is context.Canceled,
 // and whatever Cause is.
 type CancelError struct{ Cause error }
@@ -79,6 +84,9 @@ func (e *CancelError) Is(target error) bool { return target == context.Canceled 
 
 // Unwrap returns the cause.
 func (e *CancelError) Unwrap() error { return e.Cause }
+
+// FaultKind says that the operation was broken off.
+func (e *CancelError) FaultKind() fault.Kind { return fault.Cancelled }
 
 // PanicError is a panic in a body, with the stack of where it happened.
 type PanicError struct {
