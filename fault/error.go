@@ -59,7 +59,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Is reports whether target is e's kind. errors.Is calls it for every error of a chain.
 func (e *Error) Is(target error) bool {
-	k, ok := target.(Kind) //nolint:errorlint // errors.Is does the unwrapping; target is what was asked for
+	k, ok := target.(Kind)
 	return ok && k == e.Kind && k != Unknown
 }
 

@@ -7,7 +7,7 @@ import "fmt"
 //
 // Kinds are append-only: a kind keeps its number and its name for ever, because both are stored
 // and sent. A reader meets names that a newer ioc invented; [ParseKind] reports them as Unknown.
-type Kind uint8 //nolint:errname // it is a kind that can be asked for, not an error that is returned
+type Kind uint8
 
 // The kinds, in the order in which they came. The zero Kind in [New] takes the cause's kind.
 const (

@@ -184,7 +184,7 @@ func ExampleWriteFileKeeping() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "config.json")
 	for _, text := range []string{`{"v":1}`, `{"v":2}`} {
 		if err := atomicfile.WriteFileKeeping(path, path+".previous", []byte(text), 0o600); err != nil {

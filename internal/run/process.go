@@ -14,8 +14,8 @@ import (
 // Run starts c, waits for its end and for all of its output, and returns what it left. The error is
 // an *Error, or nil if the command ended with exit code 0.
 //
-// When ctx is cancelled, the command's process group is sent SIGTERM, after Cmd.Grace SIGKILL; Run
-// returns when the command is gone. A command that ends with code 0 all the same has done its
+// When ctx is cancelled, the command's process group is sent SIGTERM, and SIGKILL after Cmd.Grace or
+// when the command itself has gone, whichever is first: nothing of the group is left. A command that ends with code 0 all the same has done its
 // work: Run then returns nil. A panic in Cmd.Line ends the group at once and goes on.
 func (c *Cmd) Run(ctx context.Context) (Result, error) {
 	err := context.Cause(ctx)
@@ -123,6 +123,9 @@ func (p *process) finish(ctx context.Context) (Result, error) {
 	drained := make(chan struct{})
 	go func() {
 		<-p.exited
+		if p.hurry.Load() {
+			endGroup(p.exec, certainly) // who did not heed the polite signal outlives the command
+		}
 		for _, pipe := range p.pipes {
 			pipe.commandGone(p.linger())
 		}
@@ -137,7 +140,7 @@ func (p *process) finish(ctx context.Context) (Result, error) {
 			for !over {
 				select {
 				case <-p.lines:
-				case <-p.broken:
+				case <-p.broken: //nolint:errcheck // nobody will hear of it
 				case <-drained:
 					over = true
 				}
@@ -157,8 +160,13 @@ func (p *process) follow(ctx context.Context, drained <-chan struct{}) (cancelle
 	var grace <-chan time.Time
 	end := func() {
 		p.hurry.Store(true)
-		endGroup(p.exec, politely)
-		grace = time.After(p.grace())
+		select {
+		case <-p.exited:
+			endGroup(p.exec, certainly)
+		default:
+			endGroup(p.exec, politely)
+			grace = time.After(p.grace())
+		}
 	}
 	for {
 		select {

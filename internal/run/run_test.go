@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,7 +140,7 @@ func TestLinesWithoutLoss(t *testing.T) {
 		t.Fatalf("Run = %d bytes of output, %v, want none beside the lines", len(r.Stdout), err)
 	}
 	for i := range 3000 {
-		if out[i] != fmt.Sprint(i) {
+		if out[i] != strconv.Itoa(i) {
 			t.Fatalf("line %d is %q", i, out[i])
 		}
 	}
@@ -181,6 +182,7 @@ func TestCancelEndsTheGroup(t *testing.T) {
 	}{
 		{"polite", `sleep 1000 & echo ready; wait`, time.Hour, "signal: terminated"},
 		{"trapped", `trap 'echo bye; kill $!; exit 7' TERM; sleep 1000 & echo ready; wait`, time.Hour, "exit status 7"},
+		{"deaf_child", `(trap '' TERM; echo ready; while :; do sleep 1000; done) & wait`, time.Hour, "signal: terminated"},
 		{"deaf", `trap '' TERM; sleep 1000 & echo ready; wait`, -1, "signal: killed"},
 	}
 	for _, tt := range tests {

@@ -3,6 +3,7 @@
 package run
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"syscall"
@@ -32,12 +33,12 @@ func readNow(f *os.File, buf []byte) (n int) {
 	if err != nil {
 		return 0
 	}
-	err = raw.Control(func(fd uintptr) {
-		for err := error(syscall.EINTR); err == syscall.EINTR; { // the descriptor is non-blocking
+	if raw.Control(func(fd uintptr) {
+		n, err = syscall.Read(int(fd), buf) // the descriptor is non-blocking
+		for errors.Is(err, syscall.EINTR) {
 			n, err = syscall.Read(int(fd), buf)
 		}
-	})
-	if err != nil {
+	}) != nil {
 		return 0
 	}
 	return max(n, 0)
