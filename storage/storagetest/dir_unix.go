@@ -4,7 +4,6 @@ package storagetest
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -83,19 +82,25 @@ func rename(from, to string) error {
 
 // Look gives the files of a directory, one line each: all that a jail can see of them but the times
 // of directories, and which names are links to one file.
-func Look(dir string) ([]string, error) { return list(context.Background(), dir, false) }
+func Look(dir string) ([]string, error) { return list(dir, false, func(string) bool { return false }) }
 
-// Everything is Look with all that root can see: the marks of layers too.
-func Everything(dir string) ([]string, error) { return list(context.Background(), dir, true) }
+// Everything is Look with all that can be seen from outside, the marks of layers too, but without
+// the files for which skip returns true, and what is in them.
+func Everything(dir string, skip func(name string) bool) ([]string, error) {
+	return list(dir, true, skip)
+}
 
-func list(_ context.Context, dir string, all bool) ([]string, error) {
+func list(dir string, all bool, skip func(name string) bool) ([]string, error) {
 	var lines []string
 	first := map[[2]uint64]string{}
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, path)
+		if skip(name) {
+			return fs.SkipDir
+		}
 		if err != nil {
 			return err
 		}
-		name, _ := filepath.Rel(dir, path)
 		var st unix.Stat_t
 		if err := unix.Lstat(path, &st); err != nil {
 			return err

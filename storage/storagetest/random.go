@@ -291,6 +291,10 @@ func Benchmark(b *testing.B, w World) {
 			n++
 			s.must(s.d.Clone(ctx, base.Now(), storage.Jail(storage.Name(fmt.Sprint("c", n))), storage.CloneOptions{}))
 		}
+		b.StopTimer()
+		for i := range n {
+			s.must(s.d.Destroy(ctx, storage.Jail(storage.Name(fmt.Sprint("c", i+1))), storage.DestroyOptions{}))
+		}
 	})
 	b.Run("Snapshot", func(b *testing.B) {
 		s.must(s.d.Clone(ctx, base.Now(), web, storage.CloneOptions{}))

@@ -33,7 +33,7 @@ func (s *suite) past(d storage.Dataset, want map[storage.SnapshotName][]string) 
 	for n, look := range want {
 		c := s.jail("probe", d.At(n))
 		s.same(fmt.Sprintf("%s@%s", d, n), s.look(c), look)
-		s.edit(c, put("etc/motd", "written by a clone"))
+		s.edit(c, Edit{Op: Write, Path: "etc/motd", Data: []byte("written by a clone"), May: true})
 		s.must(s.d.Destroy(ctx, c, storage.DestroyOptions{}))
 	}
 }

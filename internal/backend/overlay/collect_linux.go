@@ -44,7 +44,7 @@ func (l layout) named(f func(dir string, s *state)) error {
 func (l layout) collect(ctx context.Context, ids []string) error {
 	var gone []string
 	for _, id := range ids {
-		if validID(id) && (exists(l.layer(id)) || exists(l.trash(id+dead))) {
+		if validID(id) && (exists(l.layer(id)) || exists(l.oldLayer(id))) {
 			gone = append(gone, id)
 		}
 	}
@@ -55,7 +55,7 @@ func (l layout) collect(ctx context.Context, ids []string) error {
 		return err
 	}
 	for _, id := range gone {
-		if err := filetree.Remove(ctx, l.trash(id+dead)); err != nil {
+		if err := filetree.Remove(ctx, l.oldLayer(id)); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func (l layout) discard(ctx context.Context, ids []string) error {
 		if used[id] {
 			continue
 		}
-		err := os.Rename(l.layer(id), l.trash(id+dead))
+		err := os.Rename(l.layer(id), l.oldLayer(id))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -38,6 +38,9 @@ func (l layout) fs(id string) string    { return filepath.Join(string(l), "layer
 func (l layout) work(id string) string  { return filepath.Join(string(l), "layers", id, "work") }
 func (l layout) trash(id string) string { return filepath.Join(string(l), "trash", id) }
 
+// oldLayer is where a layer is deleted. A dataset and a layer may have the same id.
+func (l layout) oldLayer(id string) string { return l.trash("layer-" + id + dead) }
+
 func (l layout) release(n storage.Name) string {
 	return filepath.Join(l.dir(storage.Release(n)), "root")
 }

@@ -1,12 +1,323 @@
 package overlay_test
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/backend/overlay"
+	"github.com/libioc/ioc/storage"
 	"github.com/libioc/ioc/storage/storagetest"
 )
 
 func TestSuite(t *testing.T) { storagetest.Run(t, newWorld(overlay.Options{})) }
 
 func TestSuiteOfCopies(t *testing.T) { storagetest.Run(t, newWorld(overlay.Options{Copies: true})) }
+
+// TestUnprivileged runs the suite as a user who owns nothing but the root directory.
+func TestUnprivileged(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("the whole program runs as a user")
+	}
+	if os.Getenv(envStage) != "inside" {
+		t.Skip("no mount namespace of its own")
+	}
+	const user = 54321
+	dir := t.TempDir()
+	for d := dir; d != scratch; d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chown(dir, user, user); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-test.run=^TestSuite$|^TestFeatures$", "-test.v=" + fmt.Sprint(testing.Verbose())}
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: user, Gid: user}, Pdeathsig: syscall.SIGKILL,
+	}
+	out, err := cmd.CombinedOutput()
+	if testing.Verbose() || err != nil {
+		t.Logf("%s", out)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFeatures looks at what was found out, and that nothing of the search is left.
+func TestFeatures(t *testing.T) {
+	w := newWorld(overlay.Options{})(t)
+	before := w.State(t)
+	f := w.Driver(t).Features(t.Context())
+	t.Log(f.Why)
+	if !f.Cheap || !strings.HasPrefix(f.Why, "overlay: ") {
+		t.Errorf("features: %+v, want layers", f)
+	}
+	if root := os.Geteuid() == 0; f.Ownership != root || f.Devices != root {
+		t.Errorf("features: %+v as root: %v", f, root)
+	}
+	if after := w.State(t); strings.Join(after, "\n") != strings.Join(before, "\n") {
+		t.Errorf("the probe left something behind:\n%s", strings.Join(after, "\n"))
+	}
+	if f := newWorld(overlay.Options{Copies: true})(t).Driver(t).Features(t.Context()); f.Cheap {
+		t.Errorf("features with copies: %+v", f)
+	}
+	no := newWorld(overlay.Options{Try: func(_ context.Context, r storage.Root) error {
+		if r.Overlay == nil || len(r.Overlay.Lower) != 1 {
+			t.Errorf("try of %+v", r)
+		}
+		return errors.New("not today")
+	}})(t)
+	if f := no.Driver(t).Features(t.Context()); f.Cheap || !strings.Contains(f.Why, "not today") {
+		t.Errorf("features where the mount fails: %+v", f)
+	}
+}
+
+// TestOnOverlay keeps a root on an overlay, as in a container: it works with copies.
+func TestOnOverlay(t *testing.T) {
+	if os.Getenv(envStage) != "inside" || os.Geteuid() != 0 {
+		t.Skip("mounting needs root")
+	}
+	dir := t.TempDir()
+	o := &storage.Overlay{Lower: []string{dir + "/l"}, Upper: dir + "/u", Work: dir + "/w"}
+	for _, sub := range []string{o.Lower[0], o.Upper, o.Work, dir + "/m"} {
+		if err := os.Mkdir(sub, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mount(o, dir+"/m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir+"/m", 0); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &world{root: dir + "/m/root"}
+	d := w.Driver(t)
+	if f := d.Features(t.Context()); f.Cheap || !strings.Contains(f.Why, "is on an overlay itself") {
+		t.Errorf("features on an overlay: %+v", f)
+	}
+	s := newSession(t, w)
+	s.release("base")
+	s.must(d.Clone(t.Context(), storage.Release("base").Now(), storage.Jail("web"), storage.CloneOptions{}))
+	if root, err := d.Root(t.Context(), storage.Jail("web")); err != nil || root.Dir == "" {
+		t.Errorf("root of a copy: %+v, %v", root, err)
+	}
+}
+
+type session struct {
+	testing.TB
+	w *world
+	d storage.Driver
+}
+
+func newSession(t testing.TB, w *world) *session { return &session{t, w, w.Driver(t)} }
+
+type payload struct{}
+
+func (payload) EventType() string { return "overlaytest" }
+
+func (s *session) must(c storage.Change, err error) {
+	s.Helper()
+	if err == nil {
+		_, err = events.New(payload{}, func(st events.Step) (struct{}, error) {
+			return struct{}{}, c.Apply(st)
+		}).Do(s.Context())
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *session) release(n storage.Name) {
+	s.Helper()
+	f, err := s.d.Fill(s.Context(), storage.Release(n))
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.must(f.Stage(), nil)
+	tree, err := f.Tree(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	err = errors.Join(
+		tree.Mkdir(".", storage.Attr{Mode: 0o755}),
+		tree.File("etc/motd", storage.Attr{Mode: 0o644}, strings.NewReader("hello\n")),
+		tree.Close())
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.must(f.Publish(), nil)
+}
+
+func (s *session) layers() int {
+	s.Helper()
+	entries, err := os.ReadDir(filepath.Join(s.w.root, "layers"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return len(entries)
+}
+
+// TestLayersAreFreed counts layers while snapshots come and go.
+func TestLayersAreFreed(t *testing.T) {
+	w := newWorld(overlay.Options{})(t).(*world)
+	s := newSession(t, w)
+	s.release("base")
+	web, ctx := storage.Jail("web"), t.Context()
+	s.must(s.d.Clone(ctx, storage.Release("base").Now(), web, storage.CloneOptions{}))
+	for i := range 10 {
+		w.Edit(t, web, storagetest.Edit{Op: storagetest.Write, Path: "n", Data: []byte{byte(i)}})
+		s.must(s.d.Snapshot(ctx, web, storage.SnapshotName(fmt.Sprint("s", i)), storage.SnapshotOptions{}))
+	}
+	if n := s.layers(); n != 11 {
+		t.Errorf("%d layers for 10 snapshots, want 11", n)
+	}
+	for i := range 5 {
+		s.must(s.d.DestroySnapshot(ctx, web, storage.SnapshotName(fmt.Sprint("s", 2*i)), storage.SnapshotOptions{}))
+	}
+	if n := s.layers(); n != 6 {
+		t.Errorf("%d layers for 5 snapshots, want 6", n)
+	}
+	for i := range 5 {
+		s.must(s.d.DestroySnapshot(ctx, web, storage.SnapshotName(fmt.Sprint("s", 2*i+1)), storage.SnapshotOptions{}))
+	}
+	if n := s.layers(); n > 2 {
+		t.Errorf("%d layers for no snapshot, want at most 2", n)
+	}
+	s.must(s.d.Destroy(ctx, web, storage.DestroyOptions{}))
+	if n := s.layers(); n != 0 {
+		t.Errorf("%d layers for no jail", n)
+	}
+}
+
+// TestDepth takes snapshots until there may be no more, and mounts what it has.
+func TestDepth(t *testing.T) {
+	w := newWorld(overlay.Options{})(t).(*world)
+	s := newSession(t, w)
+	s.release("base")
+	web, ctx := storage.Jail("web"), t.Context()
+	s.must(s.d.Clone(ctx, storage.Release("base").Now(), web, storage.CloneOptions{}))
+	n := 0
+	for ; n < 200; n++ {
+		w.Edit(t, web, storagetest.Edit{Op: storagetest.Write, Path: fmt.Sprint("n", n)})
+		c, err := s.d.Snapshot(ctx, web, storage.SnapshotName(fmt.Sprint("s", n)), storage.SnapshotOptions{})
+		if errors.Is(err, fault.NoSpace) && len(fault.Remedies(err)) > 0 {
+			t.Log(err)
+			break
+		}
+		s.must(c, err)
+	}
+	if n != 100 {
+		t.Errorf("%d snapshots, want 100", n)
+	}
+	if look := w.Look(t, web); len(look) != 100+4 {
+		t.Errorf("%d files, want 104: %q", len(look), look)
+	}
+	_, err := s.d.Clone(ctx, web.Now(), storage.Jail("x"), storage.CloneOptions{})
+	if !errors.Is(err, fault.NoSpace) {
+		t.Errorf("clone of a jail with all the layers there may be: %v", err)
+	}
+	s.must(s.d.Clone(ctx, web.Now(), storage.Jail("x"), storage.CloneOptions{Thick: true}))
+	if look := w.Look(t, storage.Jail("x")); len(look) != 100+4 {
+		t.Errorf("%d files in a thick clone, want 104", len(look))
+	}
+	s.must(s.d.DestroySnapshot(ctx, web, "s50", storage.SnapshotOptions{}))
+	s.must(s.d.Snapshot(ctx, web, "again", storage.SnapshotOptions{}))
+}
+
+// TestBroken damages jails: they are listed, with the reason, and can be destroyed; others are not
+// harmed, nor are their layers.
+func TestBroken(t *testing.T) {
+	w := newWorld(overlay.Options{})(t).(*world)
+	s := newSession(t, w)
+	s.release("base")
+	ctx := t.Context()
+	file := func(n string) string { return filepath.Join(w.root, "jails", n, "storage.json") }
+	for n, spoil := range map[string]func() error{
+		"garbage": func() error { return os.WriteFile(file("garbage"), []byte("{"), 0o600) },
+		"missing": func() error { return os.Remove(file("missing")) },
+		"newer":   func() error { return os.WriteFile(file("newer"), []byte(`{"version":99}`), 0o600) },
+		"escape": func() error {
+			return os.WriteFile(file("escape"), []byte(`{"version":1,"id":"`+strings.Repeat("a", 26)+`","upper":"../../../etc"}`), 0o600)
+		},
+		"layer": func() error {
+			var st struct{ Upper string }
+			text, err := os.ReadFile(file("layer"))
+			if err == nil {
+				err = json.Unmarshal(text, &st)
+			}
+			return errors.Join(err, os.RemoveAll(filepath.Join(w.root, "layers", st.Upper)))
+		},
+		"whole": func() error { return nil },
+	} {
+		s.must(s.d.Clone(ctx, storage.Release("base").Now(), storage.Jail(storage.Name(n)), storage.CloneOptions{}))
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(w.root, "jails", "no name!"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.d.List(ctx, storage.Jails)
+	if err != nil || len(all) != 6 {
+		t.Fatalf("list: %+v, %v", all, err)
+	}
+	for _, i := range all {
+		t.Log(i.Dataset, i.Broken)
+		if whole := i.Dataset.Name == "whole"; (i.Broken == nil) != whole || !whole && !errors.Is(i.Broken, fault.Corrupt) {
+			t.Errorf("%s: broken %v", i.Dataset, i.Broken)
+		}
+		if _, err := s.d.Root(ctx, i.Dataset); (err == nil) != (i.Broken == nil) {
+			t.Errorf("root of %s: %v", i.Dataset, err)
+		}
+	}
+	// While nobody knows what a broken jail uses, no layer is removed. One jail more comes and goes.
+	s.must(s.d.Clone(ctx, storage.Release("base").Now(), storage.Jail("x"), storage.CloneOptions{}))
+	n := s.layers()
+	s.must(s.d.Destroy(ctx, storage.Jail("x"), storage.DestroyOptions{}))
+	if got := s.layers(); got != n {
+		t.Errorf("%d layers, had %d: one was removed that a broken jail may use", got, n)
+	}
+	for _, i := range all {
+		s.must(s.d.Destroy(ctx, i.Dataset, storage.DestroyOptions{}))
+	}
+	if all, err := s.d.List(ctx, storage.Jails); err != nil || len(all) != 0 {
+		t.Errorf("list: %+v, %v", all, err)
+	}
+}
+
+// TestNobodyLooksInside checks the permissions that keep users of the host from a jail's programs.
+func TestNobodyLooksInside(t *testing.T) {
+	w := newWorld(overlay.Options{})(t).(*world)
+	for _, sub := range []string{"", "releases", "jails", "layers", "trash"} {
+		info, err := os.Stat(filepath.Join(w.root, sub))
+		if err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%q: %v, %v", sub, info.Mode(), err)
+		}
+	}
+}
+
+func BenchmarkOverlay(b *testing.B) { storagetest.Benchmark(b, newWorld(overlay.Options{})(b)) }
+
+func BenchmarkProbe(b *testing.B) {
+	w := newWorld(overlay.Options{})(b)
+	for b.Loop() {
+		if f := w.Driver(b).Features(b.Context()); !f.Cheap {
+			b.Fatal(f.Why)
+		}
+	}
+}
