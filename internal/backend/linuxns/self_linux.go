@@ -1,0 +1,90 @@
+package linuxns
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/libioc/ioc/fault"
+)
+
+// executable is the running program, opened so that nobody who meets it in /proc can write it.
+//
+// A process of a jail sees the one that joins it, and through /proc/PID/exe the file that runs. Without
+// a user namespace the jail's root is the host's, the link leads to the file wherever that is, and the next
+// ioc command would run what was written (CVE-2019-5736). The kernel refuses to write a file that is
+// being executed only as long as it is.
+type executable struct {
+	file *os.File
+	path string // through which this process can execute it
+}
+
+// firstFree is above all descriptors that a child is given, so that those never overwrite this one
+// between the child's birth and its execution.
+const firstFree = 64
+
+// openSelf opens the program through a mount of its own that is read-only and in no namespace: nothing
+// inside a jail can change that. Without the right to mount it is a sealed copy in memory, unless the file
+// is one that this user could not write anyway.
+func openSelf() (*executable, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, "/proc/self/exe", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err == nil {
+		defer unix.Close(fd)
+		attr := unix.MountAttr{Attr_set: readOnly | noSuid}
+		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+			return nil, fault.New("protect", fault.Unknown, "own program", err)
+		}
+		return raise(fd)
+	}
+	if !errors.Is(err, unix.EPERM) {
+		return nil, fault.New("open", fault.Unknown, "own program", err)
+	}
+	fd, err = unix.Open("/proc/self/exe", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fault.New("open", fault.Unknown, "own program", err)
+	}
+	file := os.NewFile(uintptr(fd), "self")
+	defer file.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	if st.Uid != uint32(os.Geteuid()) && !writable("/proc/self/exe") {
+		return raise(fd)
+	}
+	return sealedCopy(file)
+}
+
+// sealedCopy copies the program into memory that cannot change any more.
+func sealedCopy(from *os.File) (*executable, error) {
+	const mfdExec = 0x10 // MFD_EXEC, Linux 6.3
+	fd, err := unix.MemfdCreate("ioc", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|mfdExec)
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.MemfdCreate("ioc", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	if err != nil {
+		return nil, fault.New("copy", fault.Unknown, "own program", err)
+	}
+	to := os.NewFile(uintptr(fd), "copy")
+	defer to.Close()
+	if _, err := io.Copy(to, from); err != nil {
+		return nil, fault.New("copy", fault.Unknown, "own program", err)
+	}
+	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
+		return nil, fault.New("seal", fault.Unknown, "own program", err)
+	}
+	return raise(fd)
+}
+
+// raise copies a descriptor to a high number, where it stays for the life of this process.
+func raise(fd int) (*executable, error) {
+	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstFree)
+	if err != nil {
+		return nil, err
+	}
+	return &executable{os.NewFile(uintptr(high), "self"), fmt.Sprintf("/proc/self/fd/%d", high)}, nil
+}

@@ -1,0 +1,196 @@
+package stage
+
+import (
+	"encoding/binary"
+	"errors"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	if _, ok := syscall.Getenv(marker); ok {
+		run()
+	}
+}
+
+// machine is the state between steps. Everything is done by the process's first thread, to which the
+// runtime keeps init functions: credentials, namespaces and filters are a thread's, and it is this thread
+// that executes the jail's program.
+type machine struct {
+	slots  [256]int // descriptors of detached mounts; 0 is empty
+	passed []int    // descriptors that came with the program
+	root   int      // O_PATH, after OpPivot
+	user   user
+	where  string // the object of the current step
+}
+
+// run carries out the program and does not return.
+func run() {
+	// Other processes of the jail may see this one in /proc: they must not look into its descriptors, and
+	// it has none to leave to the program. The parent's copy of the executable is read-only anyway.
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	_ = unix.CloseRange(ControlFD, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
+	unix.Umask(0o022)
+
+	m := machine{root: -1}
+	program, err := m.receive()
+	if err != nil {
+		if !errors.Is(err, errShort) {
+			report(Failure{Errno: uint32(errno(err)), Where: "read program"})
+		}
+		unix.Exit(1) // the parent is gone: nobody is there to be told
+	}
+	for _, step := range program {
+		m.where = ""
+		if err := m.do(step); err != nil {
+			f := Failure{Errno: uint32(errno(err)), Where: step.Op.verb()}
+			if m.where != "" {
+				f.Where += " " + m.where
+			}
+			if step.Op == OpExec {
+				f = Failure{Exec: true, Errno: f.Errno, Where: m.where}
+			}
+			report(f)
+			unix.Exit(1)
+		}
+	}
+	report(Failure{Errno: uint32(unix.ENOEXEC), Where: "program without an end"})
+	unix.Exit(1)
+}
+
+// receive reads the program, and the descriptors that were sent with its first byte. A parent that died
+// before it had written all of it gives errShort.
+func (m *machine) receive() (Program, error) {
+	var head [4]byte
+	control := make([]byte, unix.CmsgSpace(4*maxPassed))
+	n, rights, err := 0, 0, error(nil)
+	for {
+		n, rights, _, _, err = unix.Recvmsg(ControlFD, head[:], control, unix.MSG_CMSG_CLOEXEC)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case n == 0:
+		return nil, errShort
+	}
+	messages, err := unix.ParseSocketControlMessage(control[:rights])
+	if err != nil {
+		return nil, err
+	}
+	for i := range messages {
+		fds, err := unix.ParseUnixRights(&messages[i])
+		if err != nil {
+			return nil, err
+		}
+		m.passed = append(m.passed, fds...)
+	}
+	if err := readFull(head[n:]); err != nil {
+		return nil, err
+	}
+	body := make([]byte, binary.LittleEndian.Uint32(head[:]))
+	if err := readFull(body); err != nil {
+		return nil, err
+	}
+	return decode(body)
+}
+
+// maxPassed bounds how many descriptors come with a program.
+const maxPassed = 16
+
+func readFull(b []byte) error {
+	for len(b) > 0 {
+		n, err := unix.Read(ControlFD, b)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return err
+		case n == 0:
+			return errShort
+		default:
+			b = b[n:]
+		}
+	}
+	return nil
+}
+
+func report(f Failure) { _, _ = unix.Write(ErrorFD, f.Encode()) }
+
+func errno(err error) syscall.Errno {
+	var e syscall.Errno
+	if errors.As(err, &e) {
+		return e
+	}
+	return unix.EINVAL
+}
+
+// do carries out one step.
+func (m *machine) do(s Step) error {
+	switch s.Op {
+	case OpBecomeRoot:
+		return becomeRoot()
+	case OpPrivate:
+		return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	case OpHostname:
+		return unix.Sethostname([]byte(s.S[0]))
+	case OpLoopback:
+		return loopback()
+	case OpKeyring:
+		return keyring()
+	case OpCgroupNS:
+		return unix.Unshare(unix.CLONE_NEWCGROUP)
+	case OpTree:
+		return m.tree(int(s.N[0]), s.N[1], uint64(s.N[2]), uint64(s.N[3]), s.S[0])
+	case OpFS:
+		return m.filesystem(int(s.N[0]), s.N[1], uint64(s.N[2]), s.S[0], s.S[1:])
+	case OpOverlay:
+		return m.overlay(int(s.N[0]), uint64(s.N[2]), s.N[3], s.S)
+	case OpPassed:
+		if s.N[1] >= int64(len(m.passed)) {
+			return unix.EBADF
+		}
+		m.slots[s.N[0]] = m.passed[s.N[1]]
+		return nil
+	case OpPivot:
+		return m.pivot(int(s.N[0]))
+	case OpAttach:
+		return m.attach(int(s.N[0]), s.S[0])
+	case OpSymlink:
+		return m.symlink(s.S[0], s.S[1])
+	case OpReadOnly:
+		return m.readOnly(s.S)
+	case OpMask:
+		return m.mask(s.S)
+	default:
+		return m.doProcess(s)
+	}
+}
+
+// doProcess carries out one step about the process itself.
+func (m *machine) doProcess(s Step) error {
+	switch s.Op {
+	case OpUser:
+		return m.setUser(s.N, s.S[0])
+	case OpTTY:
+		return m.terminal(s.N[0], uint16(s.N[1]), uint16(s.N[2]))
+	case OpNull:
+		return m.null(s.N)
+	case OpRlimit:
+		return unix.Prlimit(0, int(s.N[0]), &unix.Rlimit{Cur: uint64(s.N[1]), Max: uint64(s.N[2])}, nil)
+	case OpChdir:
+		return m.chdir(s.S[0])
+	case OpDrop:
+		return m.drop(uint64(s.N[0]), uint64(s.N[1]), uint64(s.N[2]), s.N[3] == 1)
+	case OpSeccomp:
+		return filter(s.S[0])
+	case OpInit:
+		return m.execInit([]byte(s.S[0]), s.S[1])
+	case OpExec:
+		return m.exec(s.S[:s.N[0]], s.S[s.N[0]:])
+	default:
+		return unix.ENOSYS
+	}
+}
