@@ -27,6 +27,7 @@ internal/atomicfile          :
 events                       : fault
 internal/run                 : fault
 internal/lock                : events fault
+internal/lock                : events fault
 journal                      : events fault internal/atomicfile
 events/eventstest            : events fault journal
 config                       : fault
@@ -35,15 +36,16 @@ sandbox                      : events fault
 storage/storagetest          : events events/eventstest fault journal storage
 sandbox/sandboxtest          : events events/eventstest fault journal sandbox
 release                      : events fault storage internal/atomicfile internal/filetree
-jail                         : events fault config selector release storage sandbox internal/atomicfile
+jail                         : events fault config selector release storage sandbox internal/atomicfile internal/lock
 internal/filetree            : fault storage
 internal/backend/mem         : events fault storage sandbox
-internal/backend/overlay     : events fault storage internal/atomicfile internal/filetree internal/run
+internal/backend/overlay     : events fault storage internal/atomicfile internal/filetree internal/lock internal/run
 internal/backend/linuxns     : events fault sandbox internal/atomicfile internal/backend/linuxns/...
 internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
+internal/backend/linuxns/stage   : fault
 internal/backend/all         : events fault storage sandbox internal/backend/...
-.                            : events fault selector config jail release storage sandbox journal internal/backend/all
+.                            : events fault selector config jail release storage sandbox journal internal/atomicfile internal/lock internal/backend/all
 internal/view                : events fault
 internal/view/term           : events fault internal/view
 internal/cli                 : . events fault config jail journal release sandbox selector storage internal/view internal/view/term
@@ -78,8 +80,7 @@ var risky = map[string]struct{ who, why string }{
 	},
 	"net":      {"release internal/backend/... internal/cli", "the domain does not talk to a network"},
 	"net/http": {"release internal/cli", "the domain does not talk to a network"},
-	"log":      {"", "the domain emits events; commands use log/slog"},
-	"log/slog": {"events internal/run internal/cli jail .", "the domain emits events, whose payloads list slog.Attr; only the outermost ring logs"},
+	"log":      {"", "the domain emits events; commands use log/slog, the domain only its Attr"},
 	"plugin":   {"", "back ends are listed in internal/backend/all"},
 }
 
