@@ -27,7 +27,6 @@ internal/atomicfile          :
 events                       : fault
 internal/run                 : fault
 internal/lock                : events fault
-internal/lock                : events fault
 journal                      : events fault internal/atomicfile
 events/eventstest            : events fault journal
 config                       : fault
