@@ -18,7 +18,7 @@ type Table struct {
 // hold is a name that runs of this process hold.
 type hold struct {
 	shared bool
-	runs   map[events.RunID]int // how often
+	runs   map[events.RunID]bool
 	by     fault.HeldError
 	file   *file // nil without a directory
 }
@@ -30,8 +30,8 @@ func Memory() *Table { return Dir("") }
 func Dir(dir string) *Table { return &Table{dir: dir, held: map[string]*hold{}} }
 
 // Take holds name for run until release is called, which may be done more than once. Shared, it
-// can be held by several runs; otherwise by one. The run that holds a name may take it again, and it
-// is free when each of these was released; but what it shares it cannot get for itself.
+// can be held by several runs; otherwise by one. The run that holds a name may take it again, which
+// changes nothing, nor does that release; but what it shares it cannot get for itself.
 //
 // It does not wait: what others hold is fault.Busy with a *fault.HeldError. The name is a path of
 // one or two elements.
@@ -44,7 +44,7 @@ func (t *Table) Take(name string, shared bool, op string, run *events.RunInfo) (
 	h := t.held[name]
 	switch {
 	case h == nil:
-		h = &hold{shared: shared, runs: map[events.RunID]int{}}
+		h = &hold{shared: shared, runs: map[events.RunID]bool{}}
 		h.by = fault.HeldError{Op: op, PID: run.PID, Since: run.Started}
 		if t.dir != "" {
 			if h.file, err = lockFile(t.dir, name, shared, h.by); err != nil {
@@ -52,21 +52,21 @@ func (t *Table) Take(name string, shared bool, op string, run *events.RunInfo) (
 			}
 		}
 		t.held[name] = h
-	case h.runs[run.ID] > 0 && (shared || !h.shared), shared && h.shared:
+	case h.runs[run.ID] && (shared || !h.shared):
+		return func() {}, nil
+	case shared && h.shared:
 	default:
 		by := h.by
 		return nil, fault.InUse(op, name, &by)
 	}
-	h.runs[run.ID]++
+	h.runs[run.ID] = true
 	return sync.OnceFunc(func() { t.release(name, h, run.ID) }), nil
 }
 
 func (t *Table) release(name string, h *hold, run events.RunID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if h.runs[run]--; h.runs[run] == 0 {
-		delete(h.runs, run)
-	}
+	delete(h.runs, run)
 	if len(h.runs) > 0 {
 		return
 	}

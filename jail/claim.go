@@ -1,0 +1,209 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/storage"
+)
+
+// Want is a dataset that an operation needs for itself, or to stay as it is.
+type Want struct {
+	Dataset storage.Dataset
+	Shared  bool          // others may share it: it is not changed
+	Wait    time.Duration // how long to wait for it at least
+}
+
+// Enter begins an operation: it takes the locks of all wants, in the order of their names, until the
+// run is over, and then recovers what dead runs left. A recovery that fails is seen in the stream and
+// stops nobody: what it concerns will be found broken. release gives the locks back before the end.
+func (k *Keeper) Enter(s events.Step, op string, wants ...Want) (release func(), err error) {
+	wants = slices.SortedFunc(slices.Values(wants), func(a, b Want) int {
+		return strings.Compare(a.Dataset.String(), b.Dataset.String())
+	})
+	var held []func()
+	release = func() {
+		for _, r := range slices.Backward(held) {
+			r()
+		}
+	}
+	for _, w := range wants {
+		if err := w.Dataset.Validate(); err != nil {
+			return release, fault.New(op, fault.Unknown, string(w.Dataset.Name), err)
+		}
+		r, err := k.take(s, op, w)
+		if err != nil {
+			return release, err
+		}
+		held = append(held, r)
+	}
+	return release, k.recover(s)
+}
+
+func (k *Keeper) recover(s events.Step) error {
+	if dirty, err := k.Records.Dirty(); err != nil || !dirty {
+		return err
+	}
+	if err := k.Records.Recover(s); err != nil {
+		return s.Context().Err()
+	}
+	return nil
+}
+
+// take takes one lock and gives it to the run, waiting if that was asked for.
+func (k *Keeper) take(s events.Step, op string, w Want) (func(), error) {
+	try := func() (func(), error) { return k.Locks.Take(w.Dataset.String(), w.Shared, op, s.Run()) }
+	release, err := try()
+	patience := max(k.Wait, w.Wait)
+	if errors.Is(err, fault.Busy) && patience > 0 {
+		by, _ := errors.AsType[*fault.HeldError](err)
+		err = s.Do(&Wait{Dataset: w.Dataset, By: by, Bound: patience}, func(s events.Step) error {
+			ctx, cancel := context.WithTimeout(s.Context(), patience)
+			defer cancel()
+			var err error
+			release, err = poll(ctx, try)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, named(op, w.Dataset, err)
+	}
+	s.Hold(release)
+	return release, nil
+}
+
+// poll tries until it is not busy any more or ctx is done. flock(2) cannot be waited for together
+// with anything else, so it is asked again, less and less often.
+func poll(ctx context.Context, try func() (func(), error)) (func(), error) {
+	const least, most = 5 * time.Millisecond, 100 * time.Millisecond
+	pause := time.NewTimer(least)
+	defer pause.Stop()
+	for next := least; ; next = min(2*next, most) {
+		select {
+		case <-ctx.Done():
+			release, err := try() // says who holds it now
+			if errors.Is(err, fault.Busy) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				err = fmt.Errorf("%w (waited until the bound)", err)
+			}
+			return release, err
+		case <-pause.C:
+		}
+		release, err := try()
+		if !errors.Is(err, fault.Busy) {
+			return release, err
+		}
+		pause.Reset(next)
+	}
+}
+
+// named introduces an error about d by the jail's name, which is what the user gave.
+func named(op string, d storage.Dataset, err error) error {
+	if by, ok := errors.AsType[*fault.HeldError](err); ok {
+		return fault.InUse(op, string(d.Name), by).WithRemedy("wait for it, then try again")
+	}
+	return fault.New(op, fault.KindOf(err), string(d.Name), err)
+}
+
+// Wait is the payload of waiting for a lock.
+type Wait struct {
+	Dataset storage.Dataset
+	By      *fault.HeldError // who held it when the waiting began
+	Bound   time.Duration
+}
+
+func (*Wait) EventType() string  { return "lock.wait" }
+func (w *Wait) EventKey() string { return w.Dataset.String() }
+
+// EventTitle says for whom.
+func (w *Wait) EventTitle() string {
+	return fmt.Sprintf("wait at most %v for %s: %v", w.Bound, w.Dataset, w.By)
+}
+
+// AppendAttrs lists the holder and the bound.
+func (w *Wait) AppendAttrs(dst []slog.Attr) []slog.Attr {
+	if w.By != nil {
+		dst = append(dst, slog.String("op", w.By.Op), slog.Int("pid", w.By.PID))
+	}
+	return append(dst, slog.Duration("bound", w.Bound))
+}
+
+// Claim says in the journal which locks the run holds. It changes nothing: it is there for the process
+// that undoes the run after a crash, which takes the locks first and leaves the run alone if it cannot.
+// It comes before all other effects of a run.
+type Claim struct {
+	Op      string
+	Since   time.Time
+	Own     []storage.Dataset
+	Share   []storage.Dataset `json:",omitempty"`
+	Lasting bool              `json:",omitempty"` // effects that survive a reboot follow
+}
+
+func (k *Keeper) claim(s events.Step, op string, lasting bool, own, share []storage.Dataset) error {
+	return s.Apply(&Claim{Op: op, Since: k.Now(), Own: own, Share: share, Lasting: lasting})
+}
+
+// EventType is lock.claim.
+func (*Claim) EventType() string { return "lock.claim" }
+
+// EventKey is what is locked.
+func (c *Claim) EventKey() string {
+	all := make([]string, 0, len(c.Own))
+	for _, d := range c.Own {
+		all = append(all, d.String())
+	}
+	return strings.Join(all, " ")
+}
+
+// EventTitle says for which operation.
+func (c *Claim) EventTitle() string { return "lock " + c.EventKey() + " for " + c.Op }
+
+// AppendAttrs lists the operation.
+func (c *Claim) AppendAttrs(dst []slog.Attr) []slog.Attr {
+	return append(dst, slog.String("op", c.Op), slog.Bool("lasting", c.Lasting))
+}
+
+// Volatile tells the journal to keep the claim where it keeps the effects that follow.
+func (c *Claim) Volatile() bool { return !c.Lasting }
+
+// Do does nothing: the record is the purpose.
+func (*Claim) Do(context.Context) error { return nil }
+
+// Undo does nothing.
+func (*Claim) Undo(context.Context) error { return nil }
+
+func (c *Claim) take(l Locks, op string, run *events.RunInfo) (func(), error) {
+	type lock struct {
+		name   string
+		shared bool
+	}
+	var all []lock
+	for _, d := range c.Own {
+		all = append(all, lock{d.String(), false})
+	}
+	for _, d := range c.Share {
+		all = append(all, lock{d.String(), true})
+	}
+	slices.SortFunc(all, func(a, b lock) int { return strings.Compare(a.name, b.name) })
+	var held []func()
+	release := func() {
+		for _, r := range slices.Backward(held) {
+			r()
+		}
+	}
+	for _, want := range all {
+		r, err := l.Take(want.name, want.shared, op, run)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		held = append(held, r)
+	}
+	return release, nil
+}

@@ -1,0 +1,281 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/libioc/ioc/config"
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/storage"
+)
+
+// CreateOptions describe a new jail.
+type CreateOptions struct {
+	// Release is what the jail is made from; empty: the default one. It is fetched if it is missing and
+	// can be fetched by its name, and then stays also if the rest fails.
+	Release storage.Name
+
+	// Source makes the jail a clone of another one, or of a snapshot; Release must be empty then. The
+	// other's properties are the new jail's too.
+	Source storage.Origin
+
+	// Properties are set beyond what comes from Source.
+	Properties map[string]string
+
+	Thick bool // share no files with the source
+}
+
+// Create is the payload of a jail's creation.
+type Create struct {
+	Subject
+	From storage.Origin
+}
+
+// EventType is jail.create.
+func (*Create) EventType() string { return "jail.create" }
+
+// EventTitle is for people.
+func (p *Create) EventTitle() string { return fmt.Sprintf("create %s from %s", p.Jail, p.From) }
+
+// AppendAttrs lists what it is made from.
+func (p *Create) AppendAttrs(dst []slog.Attr) []slog.Attr {
+	return append(dst, slog.String("from", p.From.String()))
+}
+
+// Fetch is the payload of getting a release that is missing.
+type Fetch struct{ Release storage.Name }
+
+// EventType is jail.fetch.
+func (*Fetch) EventType() string { return "jail.fetch" }
+
+// EventKey is the release's name.
+func (p *Fetch) EventKey() string { return string(p.Release) }
+
+// EventTitle is for people.
+func (p *Fetch) EventTitle() string { return "get release " + string(p.Release) + ", which is missing" }
+
+// Configure is the payload of writing a new jail's small files.
+type Configure struct{ Subject }
+
+// EventType is jail.configure.
+func (*Configure) EventType() string { return "jail.configure" }
+
+// EventTitle is for people.
+func (p *Configure) EventTitle() string { return "configure " + string(p.Jail) }
+
+// Create makes a jail. One that exists and was made in the same way with the same properties is
+// skipped; one that differs is fault.Exists, and the error says how.
+func (k *Keeper) Create(name Name, o CreateOptions) events.Op[Info] {
+	from := o.Source
+	if from == (storage.Origin{}) {
+		if o.Release == "" {
+			o.Release = k.Releases.Default()
+		}
+		from = storage.Release(o.Release).Now()
+	}
+	return events.New(&Create{Subject{name}, from}, func(s events.Step) (Info, error) {
+		i, err := k.create(s, name, from, o)
+		return i, asSkip("create", name, err)
+	})
+}
+
+// asSkip introduces an error, but leaves a skip what it is.
+func asSkip(op string, name Name, err error) error {
+	if _, skip := errors.AsType[*events.SkipError](err); skip {
+		return err
+	}
+	return refused(op, name, err)
+}
+
+func (k *Keeper) create(s events.Step, name Name, from storage.Origin, o CreateOptions) (Info, error) {
+	set, err := k.canonical(o.Properties)
+	if err != nil {
+		return Info{}, err
+	}
+	if o.Release != "" && o.Source != (storage.Origin{}) {
+		return Info{}, fault.New("", fault.Invalid, "release", errors.New("a clone has the release of its source"))
+	}
+	jail := storage.Jail(name)
+	wants := []Want{{Dataset: jail}}
+	if o.Release == "" {
+		wants = append(wants, Want{Dataset: from.Dataset})
+	}
+	if _, err := k.Enter(s, "create", wants...); err != nil {
+		return Info{}, err
+	}
+	if o.Release != "" {
+		if err := k.needRelease(s, o.Release); err != nil {
+			return Info{}, err
+		}
+	}
+	data, running, err := k.newConfig(s.Context(), name, from, set)
+	if err != nil {
+		return Info{}, err
+	}
+	there, err := k.Look(s.Context(), name)
+	if !errors.Is(err, fault.NotFound) {
+		if err == nil {
+			err = same(&there, from, data)
+		}
+		return there, err
+	}
+	if err := k.make(s, name, from, o, data, running); err != nil {
+		return Info{}, err
+	}
+	return k.Look(s.Context(), name)
+}
+
+// make clones and configures.
+func (k *Keeper) make(s events.Step, name Name, from storage.Origin, o CreateOptions, data *config.Data, running bool) error {
+	jail := storage.Jail(name)
+	plan, err := k.Storage.Clone(s.Context(), from, jail, storage.CloneOptions{Running: running, Thick: o.Thick})
+	if err != nil {
+		return err
+	}
+	own, share := []storage.Dataset{jail}, []storage.Dataset{from.Dataset}
+	if from.Dataset.Kind == storage.Jails {
+		own, share = append(own, from.Dataset), nil
+	}
+	if err := k.claim(s, "create", true, own, share); err != nil {
+		return err
+	}
+	if err := plan.Apply(s); err != nil {
+		return err
+	}
+	return s.Do(&Configure{Subject{name}}, func(s events.Step) error {
+		for _, file := range []struct {
+			name    string
+			content []byte
+		}{{configFile, data.Encode()}, {fstabFile, []byte{}}} {
+			plan, err := k.Storage.WriteFile(s.Context(), jail, file.name, file.content)
+			if err == nil {
+				err = plan.Apply(s)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// releasePatience is how long a creation waits for another one that gets the same release.
+const releasePatience = 2 * time.Minute
+
+// needRelease holds a release as it is, and gets it first if it is missing. What was got is final.
+func (k *Keeper) needRelease(s events.Step, name storage.Name) error {
+	release := storage.Release(name)
+	missing := func() (bool, error) {
+		_, err := k.Storage.Stat(s.Context(), release)
+		if errors.Is(err, fault.NotFound) {
+			return true, nil
+		}
+		return false, err
+	}
+	gone, err := missing()
+	if err != nil {
+		return err
+	}
+	if gone {
+		letGo, err := k.Enter(s, "fetch", Want{Dataset: release, Wait: releasePatience})
+		if err != nil {
+			return err
+		}
+		if gone, err = missing(); err == nil && gone { // somebody may have got it while we waited
+			err = s.Do(&Fetch{name}, func(s events.Step) error {
+				if err := k.claim(s, "fetch", true, []storage.Dataset{release}, nil); err != nil {
+					return err
+				}
+				return k.Releases.Fetch(s, name)
+			})
+			if err == nil {
+				err = s.Seal()
+			}
+		}
+		if err != nil {
+			return err
+		}
+		letGo()
+	}
+	_, err = k.Enter(s, "create", Want{Dataset: release, Shared: true, Wait: releasePatience})
+	return err
+}
+
+// newConfig is what the jail's config.json is to say, and whether its source is a jail that runs.
+func (k *Keeper) newConfig(ctx context.Context, name Name, from storage.Origin, set map[string]string) (*config.Data, bool, error) {
+	data, running := &config.Data{}, false
+	if from.Dataset.Kind == storage.Jails {
+		if from.Dataset.Name == name {
+			return nil, false, fault.New("", fault.Invalid, string(name), errors.New("it cannot be cloned from itself"))
+		}
+		source, err := k.Look(ctx, from.Dataset.Name)
+		if err == nil {
+			err = source.check("clone")
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		data, running = source.Config.Clone(), source.alive
+		for _, key := range data.Keys() {
+			if isIdentity(key) || key == "host_hostname" || key == "template" {
+				data.Unset(key)
+			}
+		}
+	} else if err := data.Set("release", string(from.Dataset.Name)); err != nil {
+		return nil, false, err
+	}
+	return data, running, write(data, set)
+}
+
+// write puts canonical values into data; None takes one out.
+func write(data *config.Data, set map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(set)) {
+		if set[key] == config.None {
+			data.Unset(key)
+		} else if err := data.Set(key, set[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// same skips the creation of a jail that is there as it was to be, and says what differs if it is not.
+func same(there *Info, from storage.Origin, want *config.Data) error {
+	differs := func(format string, a ...any) error {
+		return fault.New("", fault.Exists, string(there.Name), fmt.Errorf("it exists and "+format, a...)).
+			WithRemedy("choose another name, or destroy it first")
+	}
+	if there.usable != nil {
+		return differs("is broken: %w", there.usable)
+	}
+	if o := there.Origin; o.Dataset != from.Dataset || from.Snapshot != "" && o.Snapshot != from.Snapshot {
+		return differs("was made from %s", there.Origin)
+	}
+	keys := slices.Concat(want.Keys(), there.Config.Keys())
+	slices.Sort(keys)
+	var all []string
+	for _, key := range slices.Compact(keys) {
+		is, _ := there.Config.Get(key)
+		if asked, _ := want.Get(key); asked != is && (!config.Unset(asked) || !config.Unset(is)) {
+			all = append(all, key+" is "+orNone(is)+", not "+orNone(asked))
+		}
+	}
+	if len(all) > 0 {
+		return differs("differs: %s", strings.Join(all, "; "))
+	}
+	return events.Skip("it exists and is the same")
+}
+
+func orNone(v string) string {
+	if config.Unset(v) {
+		return config.None
+	}
+	return v
+}

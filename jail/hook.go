@@ -1,0 +1,66 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/sandbox"
+)
+
+// Hook is the payload of a configured command that is run in the jail.
+type Hook struct {
+	Subject
+	Property string // exec_start, exec_stop
+	Command  string
+}
+
+// EventType is jail.hook.
+func (*Hook) EventType() string { return "jail.hook" }
+
+// EventTitle is for people.
+func (p *Hook) EventTitle() string { return p.Property + ": " + p.Command }
+
+// AppendAttrs lists property and command.
+func (p *Hook) AppendAttrs(dst []slog.Attr) []slog.Attr {
+	return append(dst, slog.String("property", p.Property), slog.String("command", p.Command))
+}
+
+// hook runs the command that a property holds, if any, with the jail's shell, and waits for its end as
+// long as exec_timeout says. Another exit code than 0 is an error. What it leaves running is the jail's.
+func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, property string) error {
+	command := i.value(property)
+	if command == "" {
+		return nil
+	}
+	return s.Do(&Hook{Subject{i.Name}, property, command}, func(s events.Step) error {
+		bound := i.seconds("exec_timeout")
+		ctx, cancel := context.WithTimeout(s.Context(), bound)
+		defer cancel()
+		exit, err := k.session(ctx, s, state, ExecOptions{Process: sandbox.Process{
+			Args: []string{"/bin/sh", "-c", command}, User: i.user(),
+		}})
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			return fault.New(property, fault.Timeout, string(i.Name), fmt.Errorf("it did not end within %v", bound)).
+				WithRemedy("set exec_timeout higher, or let the command go into the background")
+		case err != nil:
+			return refused(property, i.Name, err)
+		case exit.Status() != 0 || !exit.Known:
+			return fault.New(property, fault.Unknown, string(i.Name), errors.New(exit.String()))
+		}
+		s.Result(exit)
+		return nil
+	})
+}
+
+// user is who commands run as.
+func (i *Info) user() sandbox.User {
+	if name := i.value("exec_jail_user"); name != "root" {
+		return sandbox.User{Name: name}
+	}
+	return sandbox.User{}
+}

@@ -1,0 +1,81 @@
+package jail
+
+import (
+	"context"
+	"time"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/sandbox"
+	"github.com/libioc/ioc/storage"
+)
+
+// Name is the name of a jail.
+type Name = storage.Name
+
+// Keeper makes the operations on the jails of one root. All fields must be set but Wait. Its methods
+// may be called from any goroutine; the operations they return need a journal that knows the effects
+// of [Register] and of the drivers.
+type Keeper struct {
+	Storage  storage.Driver
+	Sandbox  sandbox.Driver
+	Locks    Locks
+	Records  Records
+	Releases Releases
+	Now      func() time.Time
+
+	// ID is what the kernel's names of the root's jails begin with. It is this root's alone.
+	ID string
+
+	// Wait is how long an operation waits for a lock. Zero: it does not, and fails with fault.Busy.
+	Wait time.Duration
+}
+
+// Locks keeps operations from each other. Take does not wait; the run that holds a name may take it
+// again. What another run holds is fault.Busy with a *fault.HeldError.
+type Locks interface {
+	Take(name string, shared bool, op string, run *events.RunInfo) (release func(), err error)
+}
+
+// Records are the effects that running jails retain, and what dead runs left.
+type Records interface {
+	// Keys lists the keys that effects are retained under, sorted.
+	Keys() ([]string, error)
+	// Kept gives what key retains, and nil if it retains nothing.
+	Kept(key string) (*Kept, error)
+	// Release undoes what key retains, as a child of s. It can be repeated until it succeeds.
+	Release(s events.Step, key string) error
+	// Dirty reports whether there is anything to recover. It is cheap.
+	Dirty() (bool, error)
+	// Recover brings dead runs to their end, as a child of s. Runs it may not touch it leaves alone.
+	Recover(s events.Step) error
+}
+
+// Kept are the effects of a start that are not undone.
+type Kept struct {
+	Effects   []events.Effect // in the order in which they were applied
+	Since     time.Time       // when the start began
+	Releasing bool            // undoing them has begun
+}
+
+// Releases knows where releases come from.
+type Releases interface {
+	// Default is the release that jails are made from where none was asked for.
+	Default() storage.Name
+	// Fetch gets a release that is not there yet, as a child of s, and holds its lock already. One that
+	// cannot be got by its name alone is fault.NotFound.
+	Fetch(s events.Step, name storage.Name) error
+}
+
+// keyPrefix begins the keys of jails.
+const keyPrefix = "jail/"
+
+// Key is what a running jail's effects are retained under.
+func Key(name Name) string { return keyPrefix + string(name) }
+
+// Register makes the effects of this package known. l is where a recovery takes the locks of the runs
+// that it undoes.
+func Register(r *events.Registry, l Locks) {
+	events.Register[Claim](r, "lock.claim.v1", events.Guard(func(ctx context.Context, c *Claim) (func(), error) {
+		return c.take(l, "recover", events.RunOf(ctx))
+	}))
+}

@@ -1,0 +1,127 @@
+package jail
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/storage"
+)
+
+// Snapshot is the payload of a snapshot.
+type Snapshot struct {
+	Subject
+	Snapshot storage.SnapshotName
+}
+
+// EventType is jail.snapshot.
+func (*Snapshot) EventType() string { return "jail.snapshot" }
+
+// EventTitle is for people.
+func (p *Snapshot) EventTitle() string { return fmt.Sprintf("snapshot %s@%s", p.Jail, p.Snapshot) }
+
+// AppendAttrs lists the snapshot.
+func (p *Snapshot) AppendAttrs(dst []slog.Attr) []slog.Attr { return snapshotAttr(dst, p.Snapshot) }
+
+func snapshotAttr(dst []slog.Attr, n storage.SnapshotName) []slog.Attr {
+	return append(dst, slog.String("snapshot", string(n)))
+}
+
+// DestroySnapshot is the payload of a snapshot's end.
+type DestroySnapshot struct {
+	Subject
+	Snapshot storage.SnapshotName
+}
+
+// EventType is snapshot.destroy.
+func (*DestroySnapshot) EventType() string { return "snapshot.destroy" }
+
+// EventTitle is for people.
+func (p *DestroySnapshot) EventTitle() string {
+	return fmt.Sprintf("destroy snapshot %s@%s", p.Jail, p.Snapshot)
+}
+
+// AppendAttrs lists the snapshot.
+func (p *DestroySnapshot) AppendAttrs(dst []slog.Attr) []slog.Attr {
+	return snapshotAttr(dst, p.Snapshot)
+}
+
+// Rollback is the payload of a jail's return to a snapshot.
+type Rollback struct {
+	Subject
+	Snapshot     storage.SnapshotName
+	DestroyNewer bool
+}
+
+// EventType is jail.rollback.
+func (*Rollback) EventType() string { return "jail.rollback" }
+
+// EventTitle is for people.
+func (p *Rollback) EventTitle() string { return fmt.Sprintf("roll %s back to %s", p.Jail, p.Snapshot) }
+
+// AppendAttrs lists the snapshot and the option.
+func (p *Rollback) AppendAttrs(dst []slog.Attr) []slog.Attr {
+	return append(snapshotAttr(dst, p.Snapshot), slog.Bool("destroy_newer", p.DestroyNewer))
+}
+
+// RollbackOptions say what a rollback may cost.
+type RollbackOptions struct {
+	DestroyNewer bool // destroy the snapshots that are newer than the one named
+}
+
+// Snapshot keeps the present state of the jail's files under a name; an empty one is made of the time.
+// The value is the snapshot's name. Configuration is not part of it. Some storage cannot do it while the jail runs.
+func (k *Keeper) Snapshot(jail Name, n storage.SnapshotName) events.Op[storage.SnapshotName] {
+	if n == "" {
+		n = storage.SnapshotName(k.Now().UTC().Format("20060102T150405Z"))
+	}
+	return events.New(&Snapshot{Subject{jail}, n}, func(s events.Step) (storage.SnapshotName, error) {
+		s.Result(n)
+		return n, k.change(s, "snapshot", jail, func(ctx context.Context, running bool) (storage.Change, error) {
+			return k.Storage.Snapshot(ctx, storage.Jail(jail), n, storage.SnapshotOptions{Running: running})
+		})
+	})
+}
+
+// DestroySnapshot ends a snapshot. Neither the jail nor another snapshot changes.
+func (k *Keeper) DestroySnapshot(jail Name, n storage.SnapshotName) events.Op[struct{}] {
+	return events.New(&DestroySnapshot{Subject{jail}, n}, func(s events.Step) (none struct{}, err error) {
+		return none, k.change(s, "destroy snapshot", jail, func(ctx context.Context, running bool) (storage.Change, error) {
+			return k.Storage.DestroySnapshot(ctx, storage.Jail(jail), n, storage.SnapshotOptions{Running: running})
+		})
+	})
+}
+
+// Rollback returns the files of a stopped jail to a snapshot, the one named and no other. What was
+// written since is lost when the operation has committed, and not before.
+func (k *Keeper) Rollback(jail Name, n storage.SnapshotName, o RollbackOptions) events.Op[struct{}] {
+	return events.New(&Rollback{Subject{jail}, n, o.DestroyNewer}, func(s events.Step) (none struct{}, err error) {
+		return none, k.change(s, "rollback", jail, func(ctx context.Context, running bool) (storage.Change, error) {
+			return k.Storage.Rollback(ctx, storage.Jail(jail), n, storage.RollbackOptions{Running: running, DestroyNewer: o.DestroyNewer})
+		})
+	})
+}
+
+// change applies what plan says to a jail's files. A dead jail is cleaned up first, so that nothing uses them.
+func (k *Keeper) change(s events.Step, op string, jail Name, plan func(ctx context.Context, running bool) (storage.Change, error)) error {
+	d := storage.Jail(jail)
+	if _, err := k.Enter(s, op, Want{Dataset: d}); err != nil {
+		return err
+	}
+	i, err := k.Look(s.Context(), jail)
+	if err != nil {
+		return refused(op, jail, err)
+	}
+	if err := k.settle(s, &i); err != nil {
+		return err
+	}
+	c, err := plan(s.Context(), i.alive)
+	if err != nil {
+		return refused(op, jail, err)
+	}
+	if err := k.claim(s, op, true, []storage.Dataset{d}, nil); err != nil {
+		return err
+	}
+	return refused(op, jail, c.Apply(s))
+}

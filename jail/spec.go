@@ -1,0 +1,157 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/libioc/ioc/config"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/sandbox"
+	"github.com/libioc/ioc/storage"
+)
+
+// The small files beside a jail's root file system.
+const (
+	configFile = "config.json"
+	fstabFile  = "fstab"
+)
+
+// spec says what the sandbox is to make of a jail as it is configured now. It changes nothing.
+func (k *Keeper) spec(ctx context.Context, i *Info) (sandbox.Spec, error) {
+	bad := func(err error) (sandbox.Spec, error) {
+		return sandbox.Spec{}, fault.New("start", fault.KindOf(err), string(i.Name), err)
+	}
+	if err := k.noMounts(ctx, i.Name); err != nil {
+		return bad(err)
+	}
+	root, err := k.Storage.Root(ctx, storage.Jail(i.Name))
+	if err != nil {
+		return bad(err)
+	}
+	spec := sandbox.Spec{ID: k.ID + "-" + string(i.Name), Hostname: i.value("host_hostname"), Root: sandboxRoot(root)}
+	if spec.Hostname == "" {
+		spec.Hostname = hostname(i.Name)
+	}
+	for _, limit := range []struct {
+		property string
+		sized    bool
+		unit     int64
+		to       *int64
+	}{
+		{"memoryuse", true, 1, &spec.Resources.Memory},
+		{"maxproc", false, 1, &spec.Resources.PIDs},
+		{"pcpu", false, 10, &spec.Resources.MilliCPU}, // a percent is ten thousandths
+	} {
+		text := i.value(limit.property)
+		if text == "" {
+			continue
+		}
+		n, err := config.Limit(text, limit.sized)
+		if err != nil {
+			return bad(fault.New("property", fault.Invalid, limit.property, err))
+		}
+		if err := k.supported(limit.property); err != nil {
+			return bad(err)
+		}
+		*limit.to = n * limit.unit
+	}
+	return spec, nil
+}
+
+// sandboxRoot says to the sandbox what the storage said.
+func sandboxRoot(r storage.Root) sandbox.Root {
+	if r.Overlay == nil {
+		return sandbox.Root{Dir: r.Dir}
+	}
+	o := r.Overlay
+	return sandbox.Root{Overlay: &sandbox.Overlay{
+		Lowers: o.Lower, Upper: o.Upper, Work: o.Work, UserXattr: o.UserXattr,
+	}}
+}
+
+// hostname makes a host name of a jail's: what a host name cannot have becomes a hyphen.
+func hostname(n Name) string {
+	name := strings.Map(func(r rune) rune {
+		if r == '_' {
+			return '-'
+		}
+		return r
+	}, string(n))
+	return strings.Trim(name, "-.")
+}
+
+// noMounts refuses a jail whose fstab asks for mounts. An fstab without any has no effect either way.
+func (k *Keeper) noMounts(ctx context.Context, n Name) error {
+	file, err := k.Storage.ReadFile(ctx, storage.Jail(n), fstabFile)
+	if errors.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(file)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return fault.New("mount", fault.NotSupported, fstabFile, fmt.Errorf("%q: mounts have no effect here", line)).
+				WithRemedy("empty the jail's fstab")
+		}
+	}
+	return nil
+}
+
+// supported refuses a property that this host cannot give an effect to.
+func (k *Keeper) supported(name string) error {
+	p, err := config.Find(name)
+	if err != nil || p.Needs == "" {
+		return err
+	}
+	f := k.Sandbox.Features()
+	if ok := map[string]bool{"Memory": f.Memory, "PIDs": f.PIDs, "CPU": f.CPU}[p.Needs]; ok {
+		return nil
+	}
+	why := f.Why[p.Needs]
+	if why == "" {
+		why = "it has no effect here"
+	}
+	return fault.New("property", fault.NotSupported, name, errors.New(why))
+}
+
+// unused lists what is configured and has no effect, sorted: what an import from another system
+// brought along.
+func (i *Info) unused() []string {
+	var all []string
+	for _, key := range i.Config.Keys() {
+		v, _ := i.Config.Get(key)
+		if _, err := config.Find(key); err != nil && !config.Unset(v) && !isIdentity(key) {
+			all = append(all, key)
+		}
+	}
+	return all
+}
+
+// isIdentity tells what libioc writes down although it is no choice: names and numbers of this jail.
+func isIdentity(key string) bool {
+	return slices.Contains([]string{"id", "name", "uuid", "hostid", "host_hostuuid"}, key)
+}
+
+// value is what holds for a property, "" for nothing.
+func (i *Info) value(name string) string {
+	p, err := config.Find(name)
+	if err != nil {
+		return ""
+	}
+	return config.Effective(i.Config, p)
+}
+
+// seconds is what holds for a property that counts them; what makes no sense counts as the default.
+func (i *Info) seconds(name string) time.Duration {
+	n, err := strconv.Atoi(i.value(name))
+	if p, _ := config.Find(name); err != nil {
+		n, _ = strconv.Atoi(p.Default)
+	}
+	return time.Duration(n) * time.Second
+}

@@ -1,0 +1,140 @@
+package jail
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/sandbox"
+	"github.com/libioc/ioc/storage"
+)
+
+// Start is the payload of a jail's start.
+type Start struct{ Subject }
+
+// EventType is jail.start.
+func (*Start) EventType() string { return "jail.start" }
+
+// EventTitle is for people.
+func (p *Start) EventTitle() string { return "start " + string(p.Jail) }
+
+// Attach is the payload of the step whose effects make a jail run: the ones that its stop undoes.
+type Attach struct {
+	Subject
+	Spec sandbox.Spec
+}
+
+// EventType is jail.attach.
+func (*Attach) EventType() string { return "jail.attach" }
+
+// EventTitle is for people.
+func (p *Attach) EventTitle() string { return "attach " + string(p.Jail) }
+
+// AppendAttrs lists what the jail is called inside and out.
+func (p *Attach) AppendAttrs(dst []slog.Attr) []slog.Attr {
+	return append(dst, slog.String("id", p.Spec.ID), slog.String("hostname", p.Spec.Hostname))
+}
+
+// Unused is the payload of a step that is skipped to say which properties have no effect.
+type Unused struct {
+	Subject
+	Properties []string
+}
+
+// EventType is jail.unused.
+func (*Unused) EventType() string { return "jail.unused" }
+
+// EventTitle is for people.
+func (p *Unused) EventTitle() string { return "unused: " + strings.Join(p.Properties, ", ") }
+
+// AppendAttrs lists the properties.
+func (p *Unused) AppendAttrs(dst []slog.Attr) []slog.Attr {
+	return append(dst, slog.String("properties", strings.Join(p.Properties, " ")))
+}
+
+// Start starts a jail. One that runs is skipped; one that is dead is cleaned up first. When it fails
+// nothing of it is left and the jail is stopped.
+func (k *Keeper) Start(name Name) events.Op[sandbox.State] {
+	return events.New(&Start{Subject{name}}, func(s events.Step) (sandbox.State, error) {
+		if _, err := k.Enter(s, "start", Want{Dataset: storage.Jail(name)}); err != nil {
+			return sandbox.State{}, err
+		}
+		i, err := k.Look(s.Context(), name)
+		if err != nil {
+			return sandbox.State{}, refused("start", name, err)
+		}
+		if i.alive {
+			return i.Sandbox, events.Skip("it is running")
+		}
+		if err := k.settle(s, &i); err != nil {
+			return sandbox.State{}, err
+		}
+		if err := i.check("start"); err != nil {
+			return sandbox.State{}, err
+		}
+		spec, err := k.spec(s.Context(), &i)
+		if err != nil {
+			return sandbox.State{}, err
+		}
+		if err := sayUnused(s, &i); err != nil {
+			return sandbox.State{}, err
+		}
+		state, err := k.attach(s, name, spec)
+		if err != nil {
+			return sandbox.State{}, refused("start", name, err)
+		}
+		return state, k.hook(s, &i, state, "exec_start")
+	})
+}
+
+// attach makes the jail run and retains what that took.
+func (k *Keeper) attach(s events.Step, name Name, spec sandbox.Spec) (state sandbox.State, err error) {
+	effects, err := k.Sandbox.Start(spec)
+	if err != nil {
+		return state, err
+	}
+	err = s.Do(&Attach{Subject{name}, spec}, func(s events.Step) error {
+		if err := s.Retain(Key(name)); err != nil {
+			return err
+		}
+		if err := k.claim(s, "start", false, []storage.Dataset{storage.Jail(name)}, nil); err != nil {
+			return err
+		}
+		for _, e := range effects {
+			if err := s.Apply(e); err != nil {
+				return err
+			}
+			if held, ok := e.(sandbox.Held); ok {
+				state = held.State()
+			}
+		}
+		if state.ID == "" {
+			return fault.New("", fault.Internal, "sandbox", errors.New("no effect of the start holds the jail"))
+		}
+		return nil
+	})
+	return state, err
+}
+
+// sayUnused puts what has no effect into the stream: it is not refused, because it was not asked for
+// here, and not silently ignored.
+func sayUnused(s events.Step, i *Info) error {
+	all := i.unused()
+	if len(all) == 0 {
+		return nil
+	}
+	return s.Do(&Unused{Subject{i.Name}, all}, func(events.Step) error {
+		return events.Skip(fmt.Sprintf("no effect on this host: %s", strings.Join(all, ", ")))
+	})
+}
+
+// refused introduces an error by what was tried on which jail.
+func refused(op string, name Name, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fault.New(op, fault.Unknown, string(name), err)
+}
