@@ -61,23 +61,3 @@ func TestSmoke(t *testing.T) {
 		}
 	}()
 }
-
-type nop struct{}
-
-func (*nop) EventType() string { return "nop" }
-
-func BenchmarkEventFlat(b *testing.B) {
-	b.ReportAllocs()
-	n := 0
-	op := events.New(&nop{}, func(s events.Step) (int, error) {
-		for range b.N {
-			if err := s.Do(&nop{}, func(events.Step) error { return nil }); err != nil {
-				return 0, err
-			}
-		}
-		return 0, nil
-	})
-	for range op.Events(b.Context()) {
-		n++
-	}
-}
