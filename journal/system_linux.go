@@ -1,0 +1,51 @@
+package journal
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// systemBoot reads random(4)'s boot_id: a UUID that the kernel draws once per boot.
+func systemBoot() (id BootID, err error) {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return id, err
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(string(text)), "-", ""))
+	if err != nil || len(raw) != len(id) {
+		return id, fmt.Errorf("boot id %q is not a UUID", text)
+	}
+	return BootID(raw), nil
+}
+
+// dataSync is fdatasync(2): data, size and block map, but no times.
+func dataSync(_ *os.File, fd int) error {
+	for {
+		if err := unix.Fdatasync(fd); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// remoteFileSystem reports whether path is on a file system that other machines write to.
+func remoteFileSystem(path string) (kind string, remote bool, err error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return "", false, fmt.Errorf("statfs %s: %w", path, err)
+	}
+	switch uint32(st.Type) { //nolint:gosec // the magic numbers have 32 bits
+	case unix.NFS_SUPER_MAGIC:
+		return "NFS", true, nil
+	case unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC:
+		return "SMB", true, nil
+	case unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC:
+		return "AFS", true, nil
+	default:
+		return "", false, nil
+	}
+}
