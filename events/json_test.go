@@ -1,19 +1,15 @@
 package events_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"log/slog"
 	"math"
-	"os"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,11 +25,15 @@ type titledCase struct {
 	attrs      []slog.Attr
 }
 
-func (*titledCase) EventType() string                         { return "case.titled" }
-func (c *titledCase) EventKey() string                        { return c.key }
-func (c *titledCase) EventTitle() string                      { return c.title }
+func (*titledCase) EventType() string { return "case.titled" }
+
+func (c *titledCase) EventKey() string { return c.key }
+
+func (c *titledCase) EventTitle() string { return c.title }
+
 func (c *titledCase) AppendAttrs(dst []slog.Attr) []slog.Attr { return append(dst, c.attrs...) }
-func attrsCase(attrs ...slog.Attr) events.Payload             { return &titledCase{attrs: attrs} }
+
+func attrsCase(attrs ...slog.Attr) events.Payload { return &titledCase{attrs: attrs} }
 
 func beginCase(p events.Payload) events.Event {
 	return events.Event{Seq: 1, ID: 1, Phase: events.Begin, Payload: p}
@@ -55,6 +55,7 @@ type rawCase struct {
 }
 
 func (rawCase) EventType() string { return "case.raw" }
+
 func (c rawCase) AppendJSON(dst []byte) ([]byte, error) {
 	if c.bomb != nil {
 		panic(c.bomb)
@@ -200,258 +201,6 @@ func dataJSON(v string) string {
 	return `{"seq":1,"id":1,"phase":"begin","status":"pending","type":"case.titled","t":0,"data":` + v + `}`
 }
 
-func TestAppendJSONResidue(t *testing.T) {
-	inner := &events.RollbackError{Cause: errors.New("boom"), Residue: []events.Residue{{Of: 3, Action: "a", Err: errors.New("x"), LSN: 9}}}
-	outer := &events.RollbackError{Cause: fmt.Errorf("start: %w", inner), Residue: []events.Residue{{Of: 2, Action: "b"}}}
-	ev := failedCase(events.Errored, fmt.Errorf("web: %w", outer))
-	got := string(ev.AppendJSON(nil))
-	want := `"residue":[{"of":3,"action":"a","err":"x","lsn":9},{"of":2,"action":"b"}]}`
-	if !strings.HasSuffix(got, want) {
-		t.Errorf("got %s\nwant it to end in %s", got, want)
-	}
-	back := readBack(t, ev)
-	var rb *events.RollbackError
-	if !errors.As(back.Err, &rb) || len(rb.Residue) != 2 || rb.Residue[0].LSN != 9 || rb.Residue[0].Err.Error() != "x" {
-		t.Errorf("read back: %#v", back.Err)
-	}
-	if back.Err.Error() != ev.Err.Error() {
-		t.Errorf("read back: %q, want %q", back.Err, ev.Err)
-	}
-	direct := readBack(t, failedCase(events.Errored, inner))
-	if rb, ok := errors.AsType[*events.RollbackError](direct.Err); !ok || rb.Cause.Error() != "boom" || rb.Error() != inner.Error() {
-		t.Errorf("read back: %#v", rb)
-	}
-}
-
-// readBack writes ev and reads it.
-func readBack(tb testing.TB, ev events.Event) events.Event {
-	tb.Helper()
-	for got, err := range events.ReadNDJSON(strings.NewReader(streamOf(ev))) {
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return got
-	}
-	tb.Fatal("nothing was read")
-	return ev
-}
-
-func streamOf(evs ...events.Event) string {
-	var b strings.Builder
-	sink := events.NDJSON(&b)
-	for _, ev := range evs {
-		sink(&ev)
-	}
-	return b.String()
-}
-
-// collect reads until the end or the first error.
-func collect(seq iter.Seq2[events.Event, error]) (evs []events.Event, err error) {
-	for ev, e := range seq {
-		if e != nil {
-			return evs, e
-		}
-		evs = append(evs, ev)
-	}
-	return evs, nil
-}
-
-// TestRecordedError asks a read error what consumers ask of a live one.
-func TestRecordedError(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		reason events.Reason
-		err    error
-		is     []error
-	}{
-		{"cancelled", events.Cancelled, &events.CancelError{Cause: errors.New("ctrl-c")}, []error{context.Canceled, fault.Cancelled}},
-		{"deadline", events.Cancelled, &events.CancelError{Cause: context.DeadlineExceeded}, []error{context.Canceled, fault.Cancelled}},
-		{"broke", events.Broke, events.ErrBreak, []error{events.ErrBreak}},
-		{"exited", events.Exited, events.ErrExited, []error{events.ErrExited}},
-		{"errored", events.Errored, fault.New("x", fault.Busy, "", nil).WithRemedy("wait"), []error{fault.Busy}},
-		{"plain", events.Errored, errors.New("boom"), nil},
-		{"panicked", events.Panicked, &events.PanicError{Value: "boom"}, nil},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			got := readBack(t, failedCase(tt.reason, tt.err)).Err
-			if got.Error() != tt.err.Error() {
-				t.Errorf("text %q, want %q", got, tt.err)
-			}
-			if got, want := fault.KindOf(got), fault.KindOf(tt.err); got != want {
-				t.Errorf("kind %v, want %v", got, want)
-			}
-			if got, want := fault.ExitCode(got), fault.ExitCode(tt.err); got != want {
-				t.Errorf("exit code %v, want %v", got, want)
-			}
-			if diff := cmp.Diff(fault.Remedies(tt.err), fault.Remedies(got)); diff != "" {
-				t.Errorf("remedies: %s", diff)
-			}
-			for _, is := range tt.is {
-				if !errors.Is(got, is) {
-					t.Errorf("it is not %v", is)
-				}
-			}
-			if _, ok := errors.AsType[*events.PanicError](got); ok != (tt.reason == events.Panicked) {
-				t.Errorf("a panic: %v", ok)
-			}
-		})
-	}
-}
-
-func TestReadNDJSON(t *testing.T) {
-	const header = `{"v":1,"run":"01J00000000000000000000000","started":"2026-11-22T09:30:12.5Z","host":"h","pid":7,"later":1}` + "\n"
-	const begin = `{"seq":1,"id":1,"phase":"begin","status":"pending","type":"a","key":"k","title":"T","t":1,"data":{"b":1,"a":{"x":"y"}}}` + "\n"
-	const end = `{"seq":2,"id":1,"phase":"end","status":"succeeded","type":"a","key":"k","t":3,"dur":2}` + "\n"
-	for _, tt := range []struct {
-		name, in string
-		n        int
-		err      error
-		line     int
-	}{
-		{"whole", header + begin + end, 2, nil, 0},
-		{"no_last_newline", strings.TrimSpace(header + begin + end), 2, nil, 0},
-		{"blank_lines", "\n" + header + "\r\n\n" + begin + " \n" + end + "\n", 2, nil, 0},
-		{"unknown_phase", header + begin + `{"phase":"heartbeat","seq":"?"` + "\n", 1, errAny, 3},
-		{"unknown_records", header + begin + `{"phase":"heartbeat","seq":7}` + "\n" + `{"note":"x"}` + "\n" + end, 2, nil, 0},
-		{"two_streams", header + begin + end + header + begin + end, 4, nil, 0},
-		{"empty", "", 0, events.ErrTruncated, 0},
-		{"header_only", header, 0, events.ErrTruncated, 1},
-		{"no_end", header + begin, 1, events.ErrTruncated, 2},
-		{"torn", header + begin + end[:20], 1, events.ErrTruncated, 3},
-		{"torn_header", header[:20], 0, events.ErrTruncated, 1},
-		{"zeros", header + begin + "\x00\x00\x00\x00", 1, events.ErrTruncated, 3},
-		{"next_before_end", header + begin + header + begin + end, 1, events.ErrTruncated, 3},
-		{"no_header", begin + end, 0, events.ErrNoHeader, 1},
-		{"other_file", "Copyright (c)\n", 0, events.ErrNoHeader, 1},
-		{"newer", strings.Replace(header, `"v":1`, `"v":2`, 1) + begin, 0, events.ErrVersion, 1},
-		{"broken_middle", header + "{\n" + begin + end, 0, errAny, 2},
-		{"not_an_object", header + "7\n" + end, 0, errAny, 2},
-		{"unknown_status", header + strings.Replace(end, "succeeded", "evaporated", 1), 0, errAny, 2},
-		{"depth_overflow", header + strings.Replace(end, `"t":3`, `"depth":65536`, 1), 0, errAny, 2},
-		{"after_the_end", header + begin + end + end, 2, errAny, 4},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			evs, err := collect(events.ReadNDJSON(iotest.OneByteReader(strings.NewReader(tt.in))))
-			if len(evs) != tt.n {
-				t.Errorf("%d events, want %d", len(evs), tt.n)
-			}
-			if tt.err == nil {
-				if err != nil {
-					t.Errorf("error %v", err)
-				}
-				return
-			}
-			if tt.err != errAny && !errors.Is(err, tt.err) { //nolint:errorlint // a mark of the table
-				t.Errorf("error %v, want %v", err, tt.err)
-			}
-			if le, ok := errors.AsType[*events.LineError](err); !ok || le.Line != tt.line {
-				t.Errorf("error %v, want line %d", err, tt.line)
-			}
-		})
-	}
-	evs, err := collect(events.ReadNDJSON(strings.NewReader(header + begin + end)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, e := evs[0], evs[1]
-	if r := b.Run; r != e.Run || r.Host != "h" || r.PID != 7 || r.ID.String() != "01J00000000000000000000000" || r.Started.Nanosecond() != 5e8 {
-		t.Errorf("run %+v", r)
-	}
-	if b.Payload != e.Payload || b.Type() != "a" || b.Key() != "k" || e.Title() != "T" || e.Dur != 2 || e.At != 3 {
-		t.Errorf("got %+v, %+v", b, e)
-	}
-	p, ok := events.As[*events.Recorded](b)
-	if want := "[b=1 a=[x=y]]"; !ok || fmt.Sprint(p.AppendAttrs(nil)) != want {
-		t.Errorf("attrs %v, want %v", p.AppendAttrs(nil), want)
-	}
-}
-
-var errAny = errors.New("any error")
-
-func TestReadNDJSONLongLines(t *testing.T) {
-	long := strings.Repeat("x", 1<<20)
-	got := readBack(t, detailCase(long))
-	if got.Detail != long {
-		t.Errorf("a detail of %d bytes came back as %T", len(long), got.Detail)
-	}
-	in := io.MultiReader(strings.NewReader(streamOf(beginCase(nil))), iotest.DataErrReader(&endless{}))
-	evs, err := collect(events.ReadNDJSON(in))
-	if le, ok := errors.AsType[*events.LineError](err); len(evs) != 1 || !ok || le.Line != 3 {
-		t.Errorf("got %d events, error %v", len(evs), err)
-	}
-	broken := io.MultiReader(strings.NewReader(streamOf(beginCase(nil))), iotest.ErrReader(io.ErrNoProgress))
-	if _, err := collect(events.ReadNDJSON(broken)); !errors.Is(err, io.ErrNoProgress) {
-		t.Errorf("error %v", err)
-	}
-}
-
-// endless is a line without an end.
-type endless struct{}
-
-func (*endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'x'
-	}
-	return len(p), nil
-}
-
-func TestReadNDJSONLeave(t *testing.T) {
-	n := 0
-	for range events.ReadNDJSON(strings.NewReader(streamOf(beginCase(nil), beginCase(nil)))) {
-		n++
-		break
-	}
-	if n != 1 {
-		t.Errorf("yielded %d", n)
-	}
-}
-
-// TestNDJSONRoundTrip reads a whole recorded operation and writes it again: not a byte differs.
-func TestNDJSONRoundTrip(t *testing.T) {
-	var file bytes.Buffer
-	boom := fault.New("mount", fault.Denied, "/dev", errors.New("boom")).WithRemedy("run it as root")
-	op := events.New(&titledCase{key: "web", title: "Start\u2028web"}, func(s events.Step) (int, error) {
-		s.OnRollback("stays", func(events.Step) error { return errors.New("busy") })
-		_ = s.Do(&mountCase{"web", "a\xff", "b", 3}, func(s events.Step) error {
-			s.Result(map[string]int{"x": 1})
-			return s.Progress(events.Amount{Done: 1 << 40, Total: 1 << 41, Unit: "bytes"})
-		})
-		_ = s.Do(rawCase{text: `{"k": [1.50]}`}, func(s events.Step) error {
-			for _, v := range []any{"text", 7, 1.5, true, nil, struct{ X int }{1}, 1e21} {
-				_ = s.Progress(v)
-			}
-			return events.Skip("so already")
-		})
-		_ = s.Group(func(g *events.Group) {
-			for range 3 {
-				g.Go(&events.Named{Type: "lane"}, func(s events.Step) error { return s.Do(&emptyCase{}, nothing) })
-			}
-		})
-		return 0, boom
-	})
-	var live []string
-	for ev := range op.Events(t.Context(), events.WithSink(events.NDJSON(&file)), events.WithOrigin("hé", 7)) {
-		live = append(live, ev.String())
-	}
-	recorded := file.String()
-	var again bytes.Buffer
-	sink := events.NDJSON(&again)
-	var replayed []string
-	for ev, err := range events.ReadNDJSON(strings.NewReader(recorded)) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		replayed = append(replayed, ev.String())
-		sink(&ev)
-	}
-	if diff := cmp.Diff(recorded, again.String()); diff != "" {
-		t.Errorf("written again (-first +second):\n%s", diff)
-	}
-	if diff := cmp.Diff(live, replayed); diff != "" {
-		t.Errorf("rendered (-live +replayed):\n%s", diff)
-	}
-}
-
 // TestEventJSONRoundTrip: what was written, read and written again is the same, whatever the event is.
 func TestEventJSONRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -554,148 +303,4 @@ func drawError(t *rapid.T, text *rapid.Generator[string]) error {
 		err = errors.Join(rb, errors.New(text.Draw(t, "joined")))
 	}
 	return err
-}
-
-// FuzzReadNDJSON: reading never panics, tells the line of what is wrong, and what was understood is
-// written and read again without a change.
-func FuzzReadNDJSON(f *testing.F) {
-	f.Add([]byte(streamOf(sampleEvents()...)))
-	f.Add([]byte(streamOf(detailCase(events.Amount{Done: 1}), failedCase(events.Errored, &events.RollbackError{Cause: io.EOF, Residue: []events.Residue{{Of: 1}}}))))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		evs, err := collect(events.ReadNDJSON(bytes.NewReader(in)))
-		if le, ok := errors.AsType[*events.LineError](err); err != nil && (!ok || le.Line < 0 || le.Line > bytes.Count(in, []byte("\n"))+1) {
-			t.Fatalf("error %v", err)
-		}
-		first := streamOf(evs...)
-		again, err := collect(events.ReadNDJSON(strings.NewReader(first)))
-		if err != nil && !errors.Is(err, events.ErrTruncated) {
-			t.Fatalf("what was written cannot be read: %v\n%s", err, first)
-		}
-		if second := streamOf(again...); second != first {
-			t.Fatalf("first:\n%s\nsecond:\n%s", first, second)
-		}
-		for _, ev := range evs {
-			_ = ev.String()
-			_ = ev.LogValue().String()
-		}
-	})
-}
-
-// failingWriter fails after some writes.
-type failingWriter struct {
-	ok    int
-	short bool
-	calls int
-	buf   bytes.Buffer
-}
-
-func (w *failingWriter) Write(p []byte) (int, error) {
-	w.calls++
-	switch {
-	case w.calls <= w.ok:
-		return w.buf.Write(p)
-	case w.short:
-		return w.buf.Write(p[:len(p)/2])
-	}
-	return 0, os.ErrClosed
-}
-
-func TestNDJSONWriter(t *testing.T) {
-	evs := sampleEvents()
-	for _, tt := range []struct {
-		name string
-		w    failingWriter
-		err  error
-	}{
-		{"whole", failingWriter{ok: 9}, nil},
-		{"failing", failingWriter{ok: 1}, os.ErrClosed},
-		{"short", failingWriter{ok: 1, short: true}, io.ErrShortWrite},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			w := events.NewNDJSONWriter(&tt.w)
-			sink := w.Sink()
-			for range 3 {
-				sink(&evs[0])
-			}
-			if !errors.Is(w.Err(), tt.err) {
-				t.Errorf("error %v, want %v", w.Err(), tt.err)
-			}
-			want := 3
-			if tt.err != nil {
-				want = 2 // nothing is written after the error
-			}
-			if tt.w.calls != want {
-				t.Errorf("%d writes, want %d", tt.w.calls, want)
-			}
-			for line := range strings.Lines(tt.w.buf.String()) {
-				if strings.HasSuffix(line, "\n") && !json.Valid([]byte(line)) {
-					t.Errorf("line %q", line)
-				}
-			}
-		})
-	}
-}
-
-func TestAmount(t *testing.T) {
-	for _, tt := range []struct {
-		a    events.Amount
-		want string
-	}{
-		{events.Amount{}, "0"},
-		{events.Amount{Done: 3, Total: 10, Unit: "files"}, "3 of 10 files"},
-		{events.Amount{Done: 3, Unit: "files"}, "3 files"},
-		{events.Amount{Done: 1 << 20 * 3 / 2, Total: 48 << 20, Unit: "bytes"}, "1.5 MiB of 48.0 MiB"},
-		{events.Amount{Done: 1023, Unit: "bytes"}, "1023 B"},
-		{events.Amount{Done: math.MaxInt64, Unit: "bytes"}, "8.0 EiB"},
-		{events.Amount{Done: math.MinInt64, Unit: "bytes"}, "-8.0 EiB"},
-	} {
-		if got := tt.a.String(); got != tt.want {
-			t.Errorf("%#v: got %q, want %q", tt.a, got, tt.want)
-		}
-	}
-	if f, ok := (events.Amount{Done: 1, Total: 4}).Fraction(); f != .25 || !ok {
-		t.Errorf("fraction %v, %v", f, ok)
-	}
-	if f, ok := (events.Amount{Done: 9, Total: 4}).Fraction(); f != 1 || !ok {
-		t.Errorf("fraction %v, %v", f, ok)
-	}
-	if _, ok := (events.Amount{Done: 9}).Fraction(); ok {
-		t.Error("a fraction of an unknown total")
-	}
-}
-
-func TestString(t *testing.T) {
-	web := &titledCase{key: "web"}
-	for _, tt := range []struct {
-		ev   events.Event
-		want string
-	}{
-		{events.Event{Phase: events.Begin, Payload: web}, "case.titled web: pending"},
-		{events.Event{Phase: events.Progress, Payload: web, Detail: events.Amount{Done: 1, Total: 2, Unit: "files"}}, "case.titled web: pending: 1 of 2 files"},
-		{events.Event{Phase: events.Progress, Payload: web, Detail: []int{1}}, "case.titled web: pending: [1]"},
-		{events.Event{Phase: events.End, Status: events.Succeeded, Kind: events.Undo, Payload: web, Dur: 1234567}, "undo case.titled web: succeeded in 1.23ms"},
-		{events.Event{Phase: events.End, Status: events.Failed, Reason: events.Errored, Payload: web, Err: io.EOF}, "case.titled web: failed: EOF"},
-		{events.Event{Phase: events.End, Status: events.Failed, Reason: events.Broke, Payload: web, Err: events.ErrBreak, Dur: 7}, "case.titled web: failed (broke) in 7ns: the consumer left"},
-		{events.Event{Phase: events.End, Status: events.Skipped, Payload: web, Err: events.Skip("so"), Dur: 7}, "case.titled web: skipped: so"},
-	} {
-		if got := tt.ev.String(); got != tt.want {
-			t.Errorf("got %q, want %q", got, tt.want)
-		}
-	}
-}
-
-func TestTee(t *testing.T) {
-	op := events.New(&emptyCase{}, func(s events.Step) (int, error) { return 0, s.Do(&emptyCase{}, nothing) })
-	var seen []uint64
-	for ev := range events.Tee(op.Events(t.Context()), func(ev *events.Event) { seen = append(seen, ev.Seq) }) {
-		if last := seen[len(seen)-1]; last != ev.Seq {
-			t.Errorf("the sink saw %d before the consumer saw %d", last, ev.Seq)
-		}
-		if ev.Seq == 3 {
-			break
-		}
-	}
-	if len(seen) != 3 {
-		t.Errorf("the sink saw %v", seen)
-	}
 }
