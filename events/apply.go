@@ -238,7 +238,7 @@ func (s Step) Retain(key string) error {
 
 // Seal makes what s and its finished children did final: it is not undone any more, what they
 // retain is published, and what they deferred runs now. Needed for long runs (the undo stack and the
-// journal would grow) and before an irreversible effect.
+// journal would grow) and before an irreversible effect. An error means that nothing was sealed.
 func (s Step) Seal() error {
 	f := s.frame()
 	l, r := s.l, s.l.r
@@ -272,7 +272,7 @@ func (s Step) Seal() error {
 	}
 	l.runDeferred(int(s.d))
 	l.rethrow(had, nil, nil)
-	return l.stopErr()
+	return nil // also if the run was stopped meanwhile: it is sealed
 }
 
 // stepContext lets an effect's Do report progress through its context.

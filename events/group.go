@@ -83,11 +83,18 @@ func (l *lane) parallel(s Step, g *Group) error {
 	p := &pump{l: l, g: g, step: s, ctx: ctx, cancel: cancel, ended: make(chan *child), children: make([]child, len(g.tasks))}
 	l.stack[s.d].busy = true
 	had := l.owner && r.loop != nil
-	p.run()
-	l.stack[s.d].busy = false
-	l.merge(p.children)
+	l.gather(s, p)
 	l.rethrow(had, nil, nil) // a panic of the loop body while the lanes ran
 	return l.groupErr(p.children, ctx)
+}
+
+// gather runs the lanes and takes over what they registered, also when Goexit goes through.
+func (l *lane) gather(s Step, p *pump) {
+	defer func() {
+		l.stack[s.d].busy = false
+		l.merge(p.children)
+	}()
+	p.run()
 }
 
 // pump starts a group's lanes and, on the owner, delivers their records.

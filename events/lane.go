@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
-	"slices"
 	"time"
 )
 
@@ -105,6 +104,9 @@ func (l *lane) step(p Payload, kind Kind, of ID, cause error, body func(Step) er
 		v := recover()
 		err = l.note(v, had)
 		if len(l.stack) > d { // else it was interrupted after its End
+			if f := &l.stack[d]; f.id == 0 { // at its Begin
+				f.id = l.rec.ID
+			}
 			err = l.settle(d, err)
 		}
 		l.rethrow(had, err, v)
@@ -112,7 +114,7 @@ func (l *lane) step(p Payload, kind Kind, of ID, cause error, body func(Step) er
 	if s, ok := l.begin(p, kind, of, cause); ok || l.shield > 0 {
 		err = body(s)
 	} else {
-		err = ErrBreak
+		err = l.refusal()
 	}
 	err = l.settle(d, err)
 	settled = true
@@ -127,7 +129,7 @@ func (l *lane) rethrow(had bool, err error, v any) {
 		panic(r.loop.value) // the same value: the language demands it of a loop body's panic
 	}
 	if l.shield == 0 {
-		if l.fatal != nil && !(l.owner && len(l.stack) == 0 && r.cfg.panicsAsErrors) {
+		if l.fatal != nil && !(l.owner && len(l.stack) == 0 && r.cfg.panicsAsErrors && r.err != nil) {
 			panic(l.fatal)
 		}
 		return
@@ -144,15 +146,6 @@ func (l *lane) rethrow(had bool, err error, v any) {
 // had tells whether the consumer was gone before.
 func (l *lane) note(v any, had bool) error {
 	r := l.r
-	if l.owner && r.inSink > 0 { // a sink must not panic; without it the rollback can go on
-		r.cfg.sinks = slices.Delete(slices.Clone(r.cfg.sinks), r.inSink-1, r.inSink)
-		r.inSink = 0
-	}
-	if l.owner && r.inYield {
-		r.inYield = false
-		r.loop = &loopEnd{value: v, exit: v == nil}
-		r.leave()
-	}
 	if l.owner && r.loop != nil && (l.shield == 0 || !had) {
 		if r.loop.exit {
 			return ErrExited
@@ -166,15 +159,19 @@ func (l *lane) note(v any, had bool) error {
 		}
 		return ErrExited
 	}
-	pe, ok := v.(*PanicError)
-	if !ok {
-		pe = &PanicError{Value: v, Stack: debug.Stack()}
-	}
+	pe := asPanic(v)
 	if l.shield == 0 && l.fatal == nil {
 		l.fatal = pe
 		r.stop(pe)
 	}
 	return pe
+}
+
+func asPanic(v any) *PanicError {
+	if pe, ok := v.(*PanicError); ok {
+		return pe
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
 }
 
 // context is what Step.Context gives.
@@ -208,6 +205,14 @@ func (l *lane) stopErr() error {
 		return err
 	}
 	return &CancelError{cause}
+}
+
+// refusal is why a record was not wanted.
+func (l *lane) refusal() error {
+	if err := l.stopErr(); err != nil {
+		return err
+	}
+	return ErrBreak
 }
 
 // forced is why a step fails whatever its body returned; nil if the body's word counts.

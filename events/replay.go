@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -54,8 +53,12 @@ func (s Step) Replay(reg *Registry, log Log, dead *DeadRun, rec Replay) error {
 		e.policy = &act.policy
 		var v any
 		v, err := act.decode(rec.Params)
-		if p, ok := v.(Payload); ok && err == nil {
-			e.payload = p
+		if err == nil {
+			if eff, ok := v.(Effect); ok {
+				e.payload = freeze(eff)
+			} else if p, ok := v.(Payload); ok {
+				e.payload = p
+			}
 		}
 		e.run = func(c Step) error {
 			switch eff, ok := v.(Effect); {
@@ -79,20 +82,10 @@ func (s Step) Replay(reg *Registry, log Log, dead *DeadRun, rec Replay) error {
 	defer func() { l.log = savedLog }()
 	had := l.owner && r.loop != nil
 	ctx := context.WithValue(r.undoContext(), deadRunKey{}, dead)
-	err := l.replay(ctx, int(s.d), kind, e)
+	c := l.prepare(int(s.d), -1)
+	c.e = e
+	l.attempt(ctx, c, kind, nil)
+	err := c.err
 	l.rethrow(had, nil, nil)
 	return err
-}
-
-// replay tries e until it succeeds or its policy says it failed.
-func (l *lane) replay(ctx context.Context, d int, kind Kind, e entry) error {
-	c := l.prepare(d, -1)
-	c.e = e
-	for attempt := 1; ; attempt++ {
-		c.last = attempt >= e.attempts() || errors.Is(c.err, ErrUnregistered)
-		l.compensate(ctx, c, kind, 0, nil)
-		if c.err == nil || c.interrupted || c.last || l.pause(ctx, e.policy.backoff) {
-			return c.err
-		}
-	}
 }

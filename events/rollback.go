@@ -20,7 +20,8 @@ type entry struct {
 	deferred bool
 	sealed   bool // and deferred: it has to run
 	volatile bool
-	exits    uint8 // how often Goexit interrupted it
+	tries    int32 // how often its compensation failed
+	exits    int32 // how often Goexit interrupted it
 }
 
 // policy is how a compensation is run.
@@ -85,7 +86,7 @@ func (l *lane) conclude(d int, err error) (out error) {
 	case err != nil:
 		l.unwind(d, err)
 	case f.comp() != nil:
-		l.entries = l.entries[:f.base] // an undo that succeeded is never undone
+		l.forget(d)
 	default:
 		retain(l.entries[f.base:], f.retain())
 	}
@@ -95,7 +96,11 @@ func (l *lane) conclude(d int, err error) (out error) {
 		status, err = failure(err, f.residue())
 	}
 	if c := f.comp(); c != nil {
-		c.conclude(err)
+		if status == Skipped { // there was nothing to undo
+			c.conclude(nil)
+		} else {
+			c.conclude(err)
+		}
 	}
 	if root {
 		r.close()
@@ -105,10 +110,25 @@ func (l *lane) conclude(d int, err error) (out error) {
 	if status == Skipped {
 		out = nil
 	}
+	if root {
+		r.err = out // here, because a panic or Goexit may keep step from returning
+	}
 	if !l.end(d, status, err) && out == nil && l.shield == 0 && !root {
-		out = ErrBreak
+		out = l.refusal()
 	}
 	return out
+}
+
+// forget drops what the compensation at depth d registered: an undo that succeeded is never undone. That
+// it succeeded says so in the log, too, unless it is a closure, which is not there.
+func (l *lane) forget(d int) {
+	f := &l.stack[d]
+	if f.comp().e.lsn == 0 {
+		for i := range l.entries[f.base:] {
+			l.mark(RecUndone, &l.entries[int(f.base)+i], nil)
+		}
+	}
+	l.entries = l.entries[:f.base]
 }
 
 // failure is how a step ends whose body returned err and whose rollback left residue.
@@ -207,17 +227,29 @@ func (l *lane) timeUp(ctx context.Context) bool {
 func (l *lane) undo(ctx context.Context, d int, cause error) (goOn bool) {
 	i := len(l.entries) - 1
 	c := l.prepare(d, i)
-	c.undoes = true
-	for attempt := 1; ; attempt++ {
-		c.last = attempt >= c.e.attempts()
-		l.compensate(ctx, c, Undo, c.e.of, cause)
-		if c.over {
-			goOn = c.err == nil || c.e.policy == nil || !c.e.policy.barrier
-			l.spare = c
-			return goOn
-		}
-		if c.last || l.pause(ctx, c.e.policy.backoff) {
-			attempt = c.e.attempts() // once more only: it was interrupted, or time is up
+	l.attempt(ctx, c, Undo, cause)
+	goOn = c.err == nil || c.e.policy == nil || !c.e.policy.barrier
+	l.spare = c
+	return goOn
+}
+
+// attempt runs c until it succeeded or is given up: as often as its policy says, and again if it was
+// interrupted.
+func (l *lane) attempt(ctx context.Context, c *compensation, kind Kind, cause error) {
+	of := c.e.of
+	if c.slot < 0 {
+		of = 0 // an event of another run
+	}
+	for {
+		c.last = int(c.e.tries)+1 >= c.e.attempts()
+		l.compensate(ctx, c, kind, of, cause)
+		switch {
+		case c.over:
+			return
+		case c.interrupted:
+		case l.pause(ctx, c.e.policy.backoff):
+			c.giveUp(c.err)
+			return
 		}
 	}
 }
@@ -230,7 +262,6 @@ type compensation struct {
 	err         error
 	depth       int  // of the step it runs for
 	slot        int  // of e in l.entries; -1: it is another run's
-	undoes      bool // e is the newest entry and goes when it is undone
 	last        bool // the last attempt
 	had         bool // the consumer was gone before
 	interrupted bool // by Goexit or by the consumer
@@ -255,9 +286,13 @@ func (l *lane) prepare(d, i int) *compensation {
 func (c *compensation) conclude(err error) {
 	l, e := c.l, &c.e
 	c.err = err
-	c.interrupted = errors.Is(err, ErrExited) || l.owner && !c.had && l.r.loop != nil
-	if c.interrupted && c.e.exits < 2 {
-		c.e.exits++
+	byLoop := l.owner && !c.had && l.r.loop != nil && (errors.Is(err, ErrBreak) || errors.Is(err, ErrExited))
+	c.interrupted = byLoop || errors.Is(err, ErrExited)
+	if byLoop { // this happens once in a run
+		return
+	}
+	if c.interrupted && e.exits == 0 { // it called Goexit itself; once more
+		e.exits++
 		if c.slot >= 0 {
 			l.entries[c.slot].exits++ // Goexit comes back with a new c
 		}
@@ -266,24 +301,40 @@ func (c *compensation) conclude(err error) {
 	switch {
 	case err == nil && e.deferred:
 		l.mark(RecDeferredDone, e, nil)
+		c.finish()
 		l.r.probe("deferred", e.of, e.payload)
 	case err == nil:
 		l.mark(RecUndone, e, nil)
+		c.finish()
 		l.r.probe("undone", e.of, e.payload)
 	case c.last || c.interrupted || l.timeUp(l.ctx):
-		l.mark(RecFailed, e, err)
-		l.giveUp(c.depth, e, err)
+		c.giveUp(err)
 	default:
-		return // to be tried again
-	}
-	c.over = true
-	if c.undoes {
-		l.pop()
+		e.tries++
+		if c.slot >= 0 {
+			l.entries[c.slot].tries++
+		}
 	}
 }
 
-// again tells whether c was interrupted and not yet given up.
-func (c *compensation) again() bool { return c.interrupted && !c.over }
+// giveUp leaves c's effect behind.
+func (c *compensation) giveUp(err error) {
+	c.l.mark(RecFailed, &c.e, err)
+	c.l.giveUp(c.depth, &c.e, err)
+	c.finish()
+}
+
+// finish forgets c's entry, here and not in the caller, which Goexit may keep from it: it is not run again.
+func (c *compensation) finish() {
+	c.over = true
+	switch l := c.l; {
+	case c.slot < 0:
+	case c.slot == len(l.entries)-1:
+		l.pop()
+	default:
+		l.entries = slices.Delete(l.entries, c.slot, c.slot+1)
+	}
+}
 
 // compensate runs c as a child of the step at the top, which neither the run's context nor the
 // consumer can stop.
@@ -299,12 +350,15 @@ func (l *lane) compensate(ctx context.Context, c *compensation, kind Kind, of ID
 		ctx, cancel = context.WithTimeout(ctx, c.e.policy.timeout)
 		defer cancel()
 	}
-	l.ctx, l.within = ctx, c.e.lsn
+	l.ctx = ctx
+	if c.e.lsn != 0 { // a closure is not in the log: what it registers is the enclosing one's
+		l.within = c.e.lsn
+	}
 	l.shield++
 	defer func() {
 		l.shield--
 		l.ctx, l.within = savedCtx, savedWithin
-		if v := recover(); v != nil && c.err == nil { // a loop body's panic goes on in rethrow
+		if v := recover(); v != nil && c.err == nil && !c.over { // a loop body's panic goes on in rethrow
 			c.err, c.interrupted = ErrBreak, true
 		}
 	}()
@@ -401,16 +455,12 @@ func (l *lane) runDeferred(d int) {
 func (l *lane) forward(d, i int) {
 	if l.timeUp(nil) {
 		l.giveUp(d, &l.entries[i], ErrAborted)
-	} else {
-		c := l.prepare(d, i)
-		c.last = true
-		l.compensate(nil, c, Commit, c.e.of, nil)
-		for c.again() {
-			l.compensate(nil, c, Commit, c.e.of, nil)
-		}
-		l.spare = c
+		l.entries = slices.Delete(l.entries, i, i+1)
+		return
 	}
-	l.entries = slices.Delete(l.entries, i, i+1)
+	c := l.prepare(d, i)
+	l.attempt(nil, c, Commit, nil)
+	l.spare = c
 }
 
 // close ends the run's log.

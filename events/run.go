@@ -21,23 +21,23 @@ type run struct {
 	parent context.Context       //nolint:containedctx // a run is what a context belongs to
 	cause  atomic.Pointer[error] // why the run was stopped
 
-	yield     func(Event) bool
-	inYield   bool // yield was called and has not returned
-	inSink    int  // 1 + index of the sink that was called and has not returned
-	loop      *loopEnd
-	gone      bool  // nothing is yielded any more
-	ev        Event // the record being delivered; sinks see its address
-	seq       uint64
-	lastID    ID
-	left      atomic.Bool // the consumer left the loop
-	aborted   atomic.Bool
-	posts     chan *post // records of other lanes
-	lanes     atomic.Uint32
-	reg       atomic.Uint64
-	root      Payload
-	committed bool        // the owner's: nothing is undone any more
-	dirty     atomic.Bool // a recovery has something left to do
-	logDone   bool
+	yield      func(Event) bool
+	inYield    bool // yield was called and has not returned
+	sinkFailed bool
+	loop       *loopEnd
+	gone       bool  // nothing is yielded any more
+	ev         Event // the record being delivered; sinks see its address
+	seq        uint64
+	lastID     ID
+	left       atomic.Bool // the consumer left the loop
+	aborted    atomic.Bool
+	posts      chan *post // records of other lanes
+	lanes      atomic.Uint32
+	reg        atomic.Uint64
+	root       Payload
+	committed  bool        // the owner's: nothing is undone any more
+	dirty      atomic.Bool // a recovery has something left to do
+	logDone    bool
 
 	lane0    lane
 	stack0   [3]frame // of lane 0, so that a short run allocates nothing
@@ -83,7 +83,7 @@ func (r *run) execute(yield func(Event) bool, p Payload, body func(Step) error) 
 	l := &r.lane0
 	*l = lane{r: r, owner: true, rec: &r.ev, stack: r.stack0[:0], entries: r.entries0[:0]}
 	defer r.finish() // also while the goroutine panics or exits
-	r.err = l.step(p, Forward, 0, nil, func(s Step) error {
+	_ = l.step(p, Forward, 0, nil, func(s Step) error {
 		if err := l.stopErr(); err != nil {
 			return err
 		}
@@ -141,21 +141,58 @@ func (r *run) deliver(ev *Event) bool {
 		r.lastID++
 		ev.ID = r.lastID
 	}
-	for i, s := range r.cfg.sinks {
-		r.inSink = i + 1
-		s(ev)
+	if len(r.cfg.sinks) > 0 {
+		r.toSinks(ev, 0)
 	}
-	r.inSink = 0
-	if r.gone {
-		return !r.left.Load()
+	if r.gone || !r.toLoop(ev) {
+		return !r.left.Load() && !r.sinkFailed
 	}
+	return !r.sinkFailed
+}
+
+// toLoop yields ev. How the loop body ends is noted here, where no body of a step can hide it.
+func (r *run) toLoop(ev *Event) bool {
 	r.inYield = true
+	defer func() {
+		if r.inYield {
+			r.inYield = false
+			v := recover()
+			r.loop = &loopEnd{value: v, exit: v == nil}
+			r.leave()
+			if v != nil {
+				panic(v)
+			}
+		}
+	}()
 	ok := r.yield(*ev)
 	r.inYield = false
 	if !ok {
 		r.leave()
 	}
 	return ok
+}
+
+// toSinks calls the sinks from number i on. One that panics fails the run and is not called again; the
+// others see all.
+func (r *run) toSinks(ev *Event, i int) {
+	defer func() {
+		if i == len(r.cfg.sinks) {
+			return
+		}
+		v := recover()
+		r.cfg.sinks = slices.Delete(slices.Clone(r.cfg.sinks), i, i+1)
+		r.sinkFailed = true
+		if v == nil { // Goexit: the consumer's goroutine dies
+			r.leave()
+		} else if l := &r.lane0; l.fatal == nil {
+			l.fatal = asPanic(v)
+			r.stop(l.fatal)
+		}
+		r.toSinks(ev, i)
+	}()
+	for ; i < len(r.cfg.sinks); i++ {
+		r.cfg.sinks[i](ev)
+	}
 }
 
 // leave notes that the consumer is gone.

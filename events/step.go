@@ -60,7 +60,7 @@ func (s Step) Progress(v any) error {
 	ev.Phase, ev.Status, ev.Reason, ev.Kind = Progress, Pending, NoReason, f.kind
 	ev.Payload, ev.Detail, ev.Err = f.payload, v, nil
 	if !l.hand(ev) && l.shield == 0 {
-		return ErrBreak
+		return l.refusal()
 	}
 	return nil
 }
