@@ -19,6 +19,7 @@ type run struct {
 	err     error // the root's, valid once over is set
 
 	parent context.Context       //nolint:containedctx // a run is what a context belongs to
+	self   runContext            // parent, telling that it is of this run
 	cause  atomic.Pointer[error] // why the run was stopped
 
 	yield      func(Event) bool
@@ -71,6 +72,7 @@ func (r *run) prepare(ctx context.Context, preset, opts []Option) {
 		o(&r.cfg)
 	}
 	r.parent = ctx
+	r.self = runContext{ctx, r}
 }
 
 func (r *run) execute(yield func(Event) bool, p Payload, body func(Step) error) {
@@ -243,7 +245,7 @@ func (r *run) context() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ctx == nil {
-		r.ctx, r.cancel = context.WithCancelCause(&runContext{r.parent, r})
+		r.ctx, r.cancel = context.WithCancelCause(&r.self)
 		if cause := r.cause.Load(); cause != nil {
 			r.cancel(*cause)
 		}
@@ -283,7 +285,7 @@ func (r *run) undoContext() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.undoCtx == nil {
-		r.undoCtx, r.stopUndo = context.WithCancel(context.WithoutCancel(r.parent))
+		r.undoCtx, r.stopUndo = context.WithCancel(context.WithoutCancel(&r.self))
 		if r.aborted.Load() {
 			r.stopUndo()
 		}
