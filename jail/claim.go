@@ -145,7 +145,9 @@ type Claim struct {
 	Lasting bool              `json:",omitempty"` // effects that survive a reboot follow
 }
 
-func (k *Keeper) claim(s events.Step, op string, lasting bool, own, share []storage.Dataset) error {
+// Claim notes in the journal which locks the run holds; see the type. lasting says that effects which
+// survive a reboot follow.
+func (k *Keeper) Claim(s events.Step, op string, lasting bool, own, share []storage.Dataset) error {
 	return s.Apply(&Claim{Op: op, Since: k.Now(), Own: own, Share: share, Lasting: lasting})
 }
 

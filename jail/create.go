@@ -143,7 +143,7 @@ func (k *Keeper) make(s events.Step, name Name, from storage.Origin, o CreateOpt
 	if from.Dataset.Kind == storage.Jails {
 		own, share = append(own, from.Dataset), nil
 	}
-	if err := k.claim(s, "create", true, own, share); err != nil {
+	if err := k.Claim(s, "create", true, own, share); err != nil {
 		return err
 	}
 	if err := plan.Apply(s); err != nil {
@@ -190,7 +190,7 @@ func (k *Keeper) needRelease(s events.Step, name storage.Name) error {
 		}
 		if gone, err = missing(); err == nil && gone { // somebody may have got it while we waited
 			err = s.Do(&Fetch{name}, func(s events.Step) error {
-				if err := k.claim(s, "fetch", true, []storage.Dataset{release}, nil); err != nil {
+				if err := k.Claim(s, "fetch", true, []storage.Dataset{release}, nil); err != nil {
 					return err
 				}
 				return k.Releases.Fetch(s, name)

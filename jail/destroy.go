@@ -58,7 +58,7 @@ func (k *Keeper) Destroy(name Name, o DestroyOptions) events.Op[struct{}] {
 				return none, err
 			}
 		}
-		if err := k.claim(s, "destroy", true, []storage.Dataset{jail}, nil); err != nil {
+		if err := k.Claim(s, "destroy", true, []storage.Dataset{jail}, nil); err != nil {
 			return none, err
 		}
 		return none, refused("destroy", name, plan.Apply(s))

@@ -55,7 +55,7 @@ func (k *Keeper) Rename(from, to Name) events.Op[struct{}] {
 		if err != nil {
 			return none, refused("rename", from, err)
 		}
-		if err := k.claim(s, "rename", true, []storage.Dataset{a, b}, nil); err != nil {
+		if err := k.Claim(s, "rename", true, []storage.Dataset{a, b}, nil); err != nil {
 			return none, err
 		}
 		return none, refused("rename", from, plan.Apply(s))

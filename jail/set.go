@@ -91,7 +91,7 @@ func (k *Keeper) set(s events.Step, name Name, properties map[string]string) ([]
 	if err != nil {
 		return nil, err
 	}
-	if err := k.claim(s, "set", true, []storage.Dataset{jail}, nil); err != nil {
+	if err := k.Claim(s, "set", true, []storage.Dataset{jail}, nil); err != nil {
 		return nil, err
 	}
 	s.Result(changed)

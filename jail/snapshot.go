@@ -120,7 +120,7 @@ func (k *Keeper) change(s events.Step, op string, jail Name, plan func(ctx conte
 	if err != nil {
 		return refused(op, jail, err)
 	}
-	if err := k.claim(s, op, true, []storage.Dataset{d}, nil); err != nil {
+	if err := k.Claim(s, op, true, []storage.Dataset{d}, nil); err != nil {
 		return err
 	}
 	return refused(op, jail, c.Apply(s))

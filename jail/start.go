@@ -100,7 +100,7 @@ func (k *Keeper) attach(s events.Step, name Name, spec sandbox.Spec) (state sand
 		if err := s.Retain(Key(name)); err != nil {
 			return err
 		}
-		if err := k.claim(s, "start", false, []storage.Dataset{storage.Jail(name)}, nil); err != nil {
+		if err := k.Claim(s, "start", false, []storage.Dataset{storage.Jail(name)}, nil); err != nil {
 			return err
 		}
 		for _, e := range effects {

@@ -171,7 +171,7 @@ func (k *Keeper) settle(s events.Step, i *Info) error {
 	if !i.started || i.alive {
 		return nil
 	}
-	if err := s.Do(&Settle{Subject{i.Name}, i.Reason}, func(s events.Step) error {
+	if err := s.Complete(&Settle{Subject{i.Name}, i.Reason}, func(s events.Step) error {
 		return k.Records.Release(s, Key(i.Name))
 	}); err != nil {
 		return err

@@ -83,51 +83,55 @@ func (k *Keeper) Stop(name Name, o StopOptions) events.Op[struct{}] {
 	})
 }
 
-// stop ends a jail whose start is on record, running or dead.
+// stop ends a jail whose start is on record, running or dead. Once its processes were asked to end it
+// goes on to the end, whoever gives up on it: a jail that is half stopped is of no use to anybody.
 func (k *Keeper) stop(s events.Step, i *Info, o StopOptions) error {
 	if !i.alive {
 		return k.settle(s, i)
 	}
+	// A jail whose own command fails is stopped all the same: what went wrong is in the stream.
 	if !o.Force {
-		// A jail that misbehaves is stopped all the same: what went wrong is in the stream.
 		if err := k.hook(s, i, i.Sandbox, "exec_stop"); err != nil && s.Context().Err() != nil {
 			return err
 		}
-		if err := k.terminate(s, i); err != nil && s.Context().Err() != nil {
-			return err
-		}
 	}
-	if err := s.Do(&Detach{Subject{i.Name}}, func(s events.Step) error {
+	patience := s.Context()
+	err := s.Complete(&Detach{Subject{i.Name}}, func(s events.Step) error {
+		if bound := i.seconds("stop_timeout"); bound > 0 && !o.Force {
+			// As above. The stop of the run ends the waiting, and what is left is killed.
+			_ = k.terminate(patience, s, i, bound)
+		}
 		return k.Records.Release(s, Key(i.Name))
-	}); err != nil {
+	})
+	if err != nil {
 		return refused("stop", i.Name, err)
 	}
 	i.stopped()
 	return nil
 }
 
-// terminate asks all processes to end and waits for it.
-func (k *Keeper) terminate(s events.Step, i *Info) error {
-	bound := i.seconds("stop_timeout")
-	if bound == 0 {
-		return nil
-	}
+// terminate asks all processes to end and waits for it, at most until ctx is done.
+func (k *Keeper) terminate(ctx context.Context, s events.Step, i *Info, bound time.Duration) error {
 	return s.Do(&Terminate{Subject{i.Name}, bound}, func(s events.Step) error {
-		ctx, cancel := context.WithTimeout(s.Context(), bound)
+		patience, cancel := context.WithTimeout(ctx, bound)
 		defer cancel()
-		err := k.Sandbox.Signal(ctx, i.Sandbox, syscall.SIGTERM)
+		err := k.Sandbox.Signal(s.Context(), i.Sandbox, syscall.SIGTERM)
 		if errors.Is(err, fault.NotFound) {
 			return nil // it has just ended
 		}
 		if err != nil {
 			return err
 		}
-		exit, err := k.Sandbox.Wait(ctx, i.Sandbox)
-		if err != nil && s.Context().Err() == nil && ctx.Err() != nil {
-			return fault.New("wait", fault.Timeout, string(i.Name), fmt.Errorf("there are processes after %v; they are killed", bound))
+		exit, err := k.Sandbox.Wait(patience, i.Sandbox)
+		if err == nil {
+			s.Result(exit)
+			return nil
 		}
-		s.Result(exit)
-		return err
+		why := fmt.Errorf("processes were left after %v and are killed", bound)
+		if ctx.Err() != nil {
+			why = errors.New("nobody waits for the processes that are left, and they are killed")
+		}
+		return fault.New("wait", fault.Timeout, string(i.Name), why)
 	})
 }
 
