@@ -7,5 +7,5 @@
 //
 // It refuses to know how anything is done: how a file system is cloned, a kernel object made or a
 // change taken back is the matter of packages storage, sandbox and jail and of the back ends that
-// internal/backend/all lists. It does not print, log, or read the environment.
+// internal/backend/all lists. It does not print or log, and reads the environment only where [Options] leave the place open.
 package ioc

@@ -26,6 +26,20 @@ func (o Op[T]) With(opts ...Option) Op[T] {
 	return o
 }
 
+// After is o with first run in its root step before o's own body, and instead of it if first fails: it
+// is how who composes operations takes the locks that o needs. First may register what is to be undone.
+func (o Op[T]) After(first func(Step) error) Op[T] {
+	body := o.body
+	o.body = func(s Step) (T, error) {
+		if err := first(s); err != nil {
+			var none T
+			return none, err
+		}
+		return body(s)
+	}
+	return o
+}
+
 // Payload is what the root event carries.
 func (o Op[T]) Payload() Payload { return o.payload }
 

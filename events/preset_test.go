@@ -66,3 +66,26 @@ func TestRunOf(t *testing.T) {
 		t.Errorf("of a step %p, of an effect %p, want %p", step, effect, run.Info())
 	}
 }
+
+func TestAfter(t *testing.T) {
+	var order []string
+	op := events.New(&events.Named{Type: "op"}, func(events.Step) (int, error) {
+		order = append(order, "body")
+		return 7, nil
+	})
+	first := func(err error) func(events.Step) error {
+		return func(s events.Step) error {
+			s.OnRollback("first", func(events.Step) error { order = append(order, "undo"); return nil })
+			order = append(order, "first")
+			return err
+		}
+	}
+	if v, err := op.After(first(nil)).Do(t.Context()); v != 7 || err != nil || !slices.Equal(order, []string{"first", "body"}) {
+		t.Errorf("got %d, %v, %q", v, err, order)
+	}
+	no := errors.New("no")
+	order = nil
+	if v, err := op.After(first(no)).Do(t.Context()); v != 0 || !errors.Is(err, no) || !slices.Equal(order, []string{"first", "undo"}) {
+		t.Errorf("refused: got %d, %v, %q", v, err, order)
+	}
+}

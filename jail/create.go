@@ -49,18 +49,6 @@ func (p *Create) AppendAttrs(dst []slog.Attr) []slog.Attr {
 	return append(dst, slog.String("from", p.From.String()))
 }
 
-// Fetch is the payload of getting a release that is missing.
-type Fetch struct{ Release storage.Name }
-
-// EventType is jail.fetch.
-func (*Fetch) EventType() string { return "jail.fetch" }
-
-// EventKey is the release's name.
-func (p *Fetch) EventKey() string { return string(p.Release) }
-
-// EventTitle is for people.
-func (p *Fetch) EventTitle() string { return "get release " + string(p.Release) + ", which is missing" }
-
 // Configure is the payload of writing a new jail's small files.
 type Configure struct{ Subject }
 
@@ -189,12 +177,10 @@ func (k *Keeper) needRelease(s events.Step, name storage.Name) error {
 			return err
 		}
 		if gone, err = missing(); err == nil && gone { // somebody may have got it while we waited
-			err = s.Do(&Fetch{name}, func(s events.Step) error {
-				if err := k.Claim(s, "fetch", true, []storage.Dataset{release}, nil); err != nil {
-					return err
-				}
-				return k.Releases.Fetch(s, name)
-			})
+			err = k.Claim(s, "fetch", true, []storage.Dataset{release}, nil)
+			if err == nil {
+				err = k.Releases.Fetch(s, name)
+			}
 			if err == nil {
 				err = s.Seal()
 			}

@@ -1,0 +1,26 @@
+package all
+
+import (
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/sandbox"
+	"github.com/libioc/ioc/storage"
+)
+
+// Backend is what a host works with: where files are, and which kernel runs jails.
+type Backend struct {
+	Name     string // "linux", "memory"
+	Storage  storage.Driver
+	Sandbox  sandbox.Driver
+	Register func(*events.Registry) // makes known the effects of both
+
+	// DryRun says that all of it is in this process and ends with it. Nothing outside is touched: there
+	// are no directories, no lock files, and the journal is in memory too.
+	DryRun bool
+}
+
+// Places are where a back end keeps what it must find again.
+type Places struct {
+	Root string // a directory
+	Run  string // a directory for what a reboot may take away
+	ID   string // of the root, for names of the kernel: eight characters
+}

@@ -1,0 +1,32 @@
+package all
+
+import (
+	"path/filepath"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/internal/backend/linuxns"
+	"github.com/libioc/ioc/internal/backend/overlay"
+)
+
+// The places of a host that was not told others.
+const (
+	SystemRoot = "/var/lib/ioc"
+	SystemRun  = "/run/ioc"
+)
+
+// System is the back end of this operating system: overlay layers and namespaces.
+func System(p Places) (Backend, error) {
+	files, err := overlay.Open(p.Root, overlay.Options{})
+	if err != nil {
+		return Backend{}, err
+	}
+	return Backend{
+		Name:    "linux",
+		Storage: files,
+		Sandbox: linuxns.New(linuxns.Options{Run: filepath.Join(p.Run, "sandbox"), Group: "ioc-" + p.ID}),
+		Register: func(r *events.Registry) {
+			overlay.Register(r)
+			linuxns.Register(r)
+		},
+	}, nil
+}

@@ -1,0 +1,88 @@
+package ioc
+
+import (
+	"context"
+
+	"github.com/libioc/ioc/jail"
+	"github.com/libioc/ioc/sandbox"
+	"github.com/libioc/ioc/storage"
+)
+
+// Create makes the jail; see [JailGenerator.Create].
+func (j *Jail) Create(ctx context.Context, o CreateOptions) error {
+	_, err := j.g.Create(o).Do(ctx)
+	return err
+}
+
+// Start starts the jail; see [JailGenerator.Start].
+func (j *Jail) Start(ctx context.Context) error {
+	_, err := j.g.Start().Do(ctx)
+	return err
+}
+
+// Stop stops the jail; see [JailGenerator.Stop].
+func (j *Jail) Stop(ctx context.Context, o StopOptions) error {
+	_, err := j.g.Stop(o).Do(ctx)
+	return err
+}
+
+// Restart stops the jail and starts it again; see [JailGenerator.Restart].
+func (j *Jail) Restart(ctx context.Context, o StopOptions) error {
+	_, err := j.g.Restart(o).Do(ctx)
+	return err
+}
+
+// Destroy destroys the jail; see [JailGenerator.Destroy].
+func (j *Jail) Destroy(ctx context.Context, o DestroyOptions) error {
+	_, err := j.g.Destroy(o).Do(ctx)
+	return err
+}
+
+// Exec runs a command in the jail; see [JailGenerator.Exec].
+func (j *Jail) Exec(ctx context.Context, o ExecOptions) (sandbox.Exit, error) {
+	return j.g.Exec(o).Do(ctx)
+}
+
+// Console runs a shell in the jail; see [JailGenerator.Console].
+func (j *Jail) Console(ctx context.Context, o ExecOptions) (sandbox.Exit, error) {
+	return j.g.Console(o).Do(ctx)
+}
+
+// Run runs a command in the jail, which is made and started for it; see [JailGenerator.Run].
+func (j *Jail) Run(ctx context.Context, o RunOptions) (sandbox.Exit, error) {
+	return j.g.Run(o).Do(ctx)
+}
+
+// Rename gives the jail another name; see [JailGenerator.Rename]. j goes on to mean the old one.
+func (j *Jail) Rename(ctx context.Context, to string) error {
+	_, err := j.g.Rename(to).Do(ctx)
+	return err
+}
+
+// Clone makes another jail of this one; see [JailGenerator.Clone].
+func (j *Jail) Clone(ctx context.Context, to string, o CloneOptions) error {
+	_, err := j.g.Clone(to, o).Do(ctx)
+	return err
+}
+
+// Snapshot keeps the present state of the jail's files; see [JailGenerator.Snapshot].
+func (j *Jail) Snapshot(ctx context.Context, name string) (storage.SnapshotName, error) {
+	return j.g.Snapshot(name).Do(ctx)
+}
+
+// DestroySnapshot destroys a snapshot; see [JailGenerator.DestroySnapshot].
+func (j *Jail) DestroySnapshot(ctx context.Context, name string) error {
+	_, err := j.g.DestroySnapshot(name).Do(ctx)
+	return err
+}
+
+// Rollback returns the jail's files to a snapshot; see [JailGenerator.Rollback].
+func (j *Jail) Rollback(ctx context.Context, snapshot string, o RollbackOptions) error {
+	_, err := j.g.Rollback(snapshot, o).Do(ctx)
+	return err
+}
+
+// Set changes properties; see [JailGenerator.Set].
+func (j *Jail) Set(ctx context.Context, properties map[string]string) ([]jail.Changed, error) {
+	return j.g.Set(properties).Do(ctx)
+}

@@ -1,0 +1,242 @@
+package ioc
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/atomicfile"
+	"github.com/libioc/ioc/internal/backend/all"
+	"github.com/libioc/ioc/internal/lock"
+	"github.com/libioc/ioc/jail"
+	"github.com/libioc/ioc/journal"
+	"github.com/libioc/ioc/release"
+)
+
+// Options say which host to open. The zero Options are this machine's.
+type Options struct {
+	// Root is the directory that everything is kept in. Empty: the one of [DefaultRoot].
+	Root string
+
+	// Backend replaces that of the operating system; [Memory] for example. With one that is a dry run, Root is not used.
+	Backend *Backend
+
+	// Wait is how long an operation waits for a jail that another operation is at work on. Zero: it
+	// fails at once, and says who that is.
+	Wait time.Duration
+
+	// RollbackTimeout bounds the undoing of one step, so that nothing hangs for ever; what is not undone
+	// by then is left to [Host.Recover]. Zero: ten minutes.
+	RollbackTimeout time.Duration
+
+	// Sources are releases that can be fetched by their name, beside the one that comes with ioc.
+	Sources map[string]release.Source
+
+	// DefaultRelease is what jails are made from where no release was asked for. Empty: [Embedded].
+	DefaultRelease string
+
+	// Durability is what the journal survives. The zero value is a power cut.
+	Durability journal.Durability
+}
+
+// Backend is the storage and the kernel that a host works with.
+type Backend = all.Backend
+
+// Memory is a back end in which everything can be done and nothing happens. Each is a world of its own.
+func Memory() Backend { return all.Memory() }
+
+// Host is a root with all its jails and releases. Its methods may be called from any goroutine, and
+// any number of hosts, in any number of processes, may have the same root open.
+type Host struct {
+	root    string // empty: a dry run
+	id      string
+	backend Backend
+	keeper  *jail.Keeper
+	locks   *lock.Table
+	sources sources
+	preset  []events.Option
+}
+
+// Open opens a host, and makes its directories if there are none. It recovers nothing: the next
+// operation does, or [Host.Recover]. There is nothing to close.
+func Open(ctx context.Context, o Options) (*Host, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	h := &Host{}
+	var j *journal.Journal
+	var err error
+	if o.Backend != nil && o.Backend.DryRun {
+		j, err = h.openDryRun(*o.Backend)
+	} else {
+		j, err = h.openRoot(o)
+	}
+	if err != nil {
+		return nil, fault.New("open", kindOf(err), o.Root, err)
+	}
+	if o.RollbackTimeout == 0 {
+		o.RollbackTimeout = 10 * time.Minute
+	}
+	h.sources = newSources(h.backend.Storage, o)
+	registry := h.registry()
+	h.keeper = &jail.Keeper{
+		Storage:  h.backend.Storage,
+		Sandbox:  h.backend.Sandbox,
+		Locks:    h.locks,
+		Records:  records{j, registry},
+		Releases: h.sources,
+		Now:      time.Now,
+		ID:       h.id,
+		Wait:     o.Wait,
+	}
+	name, err := os.Hostname()
+	if err != nil { // it is for people who read a stream
+		name = "localhost"
+	}
+	h.preset = []events.Option{
+		events.WithJournal(j),
+		events.WithRegistry(registry),
+		events.WithOrigin(name, os.Getpid()),
+		events.WithRollbackTimeout(o.RollbackTimeout),
+	}
+	return h, nil
+}
+
+// Root is the directory that everything is kept in, without symbolic links; empty in a dry run.
+func (h *Host) Root() string { return h.root }
+
+// Backend names what runs the jails: "linux", "memory".
+func (h *Host) Backend() string { return h.backend.Name }
+
+// registry knows every effect that a journal of this host may hold.
+func (h *Host) registry() *events.Registry {
+	r := events.NewRegistry()
+	jail.Register(r, h.locks)
+	h.backend.Register(r)
+	return r
+}
+
+func (h *Host) openDryRun(b Backend) (*journal.Journal, error) {
+	h.backend, h.id, h.locks = b, "dryrun", lock.Memory()
+	return journal.Memory(), nil
+}
+
+func (h *Host) openRoot(o Options) (*journal.Journal, error) {
+	root := o.Root
+	if root == "" {
+		var err error
+		if root, err = DefaultRoot(os.Geteuid(), os.Getenv); err != nil { //nolint:forbidigo // only where the caller left it open
+			return nil, err
+		}
+	}
+	root, err := prepare(root)
+	if err != nil {
+		return nil, err
+	}
+	if h.id, err = identify(root); err != nil {
+		return nil, err
+	}
+	run := filepath.Join(root, "run")
+	if root == all.SystemRoot {
+		run = all.SystemRun
+	}
+	locks := filepath.Join(run, "locks")
+	if err := os.MkdirAll(locks, 0o700); err != nil {
+		return nil, err
+	}
+	h.root, h.locks = root, lock.Dir(locks)
+	if o.Backend != nil {
+		h.backend = *o.Backend
+	} else if h.backend, err = all.System(all.Places{Root: root, Run: run, ID: h.id}); err != nil {
+		return nil, err
+	}
+	if h.backend.DryRun {
+		return h.openDryRun(h.backend)
+	}
+	return journal.Open(filepath.Join(root, "journal"), journal.Options{Durability: o.Durability})
+}
+
+// prepare makes the directory and gives its name without symbolic links. Nobody else may look
+// inside: a jail's root could leave a setuid program there for a user of the host.
+func prepare(root string) (string, error) {
+	root, err := filepath.Abs(root)
+	if err == nil {
+		err = os.MkdirAll(root, 0o700)
+	}
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(root)
+}
+
+// DefaultRoot is where a user's jails are: the system's place for root, uid 0, and the user's own data
+// directory for anybody else, as getenv says it.
+func DefaultRoot(uid int, getenv func(string) string) (string, error) {
+	if uid == 0 {
+		return all.SystemRoot, nil
+	}
+	if dir := getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "ioc"), nil
+	}
+	if home := getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "share", "ioc"), nil
+	}
+	return "", fault.New("", fault.Invalid, "root", errors.New("neither XDG_DATA_HOME nor HOME says where")).
+		WithRemedy("name a root directory")
+}
+
+// identify gives the root's short id, which is in all names of the kernel that belong to it. It is
+// made of a number that is kept in the root and of the root's name, because a root can be copied.
+func identify(root string) (string, error) {
+	path := filepath.Join(root, "id")
+	number, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		number, err = firstID(path)
+	}
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(strings.TrimSpace(string(number)) + "\x00" + root))
+	return hex.EncodeToString(sum[:4]), nil
+}
+
+// firstID makes the root's number. Of several that open a new root at once one wins.
+func firstID(path string) ([]byte, error) {
+	number := rand.Text()
+	mine := path + "." + number
+	if err := atomicfile.WriteFile(mine, []byte(number+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	err := os.Link(mine, path)
+	if err = errors.Join(ignore(err, fs.ErrExist), os.Remove(mine)); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+func ignore(err, what error) error {
+	if errors.Is(err, what) {
+		return nil
+	}
+	return err
+}
+
+// kindOf classifies what opening a root met.
+func kindOf(err error) fault.Kind {
+	if k := fault.KindOf(err); k != fault.Unknown {
+		return k
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fault.Denied
+	}
+	return fault.Unknown
+}

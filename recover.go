@@ -1,0 +1,53 @@
+package ioc
+
+import (
+	"errors"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/journal"
+)
+
+// Recovery is the payload of a host's recovery.
+type Recovery struct{}
+
+// EventType is host.recover.
+func (*Recovery) EventType() string { return "host.recover" }
+
+// EventTitle is for people.
+func (*Recovery) EventTitle() string { return "undo what dead operations left" }
+
+// Recover undoes what dead operations left, and brings to an end what they had committed to. Every
+// operation does so before it begins; this one also tries again what was given up, and sweeps up lock
+// files. What still cannot be undone is in the value's Residue and in [Host.Pending].
+func (h *Host) Recover() events.Op[journal.Recovered] {
+	r := h.records()
+	return events.New(&Recovery{}, func(s events.Step) (journal.Recovered, error) {
+		done, err := events.Call(s, r.journal.Recover(r.registry, journal.Retry()))
+		if err = errors.Join(err, h.locks.Sweep()); err == nil && done == (journal.Recovered{}) {
+			err = events.Skip("there is nothing to recover")
+		}
+		s.Result(done)
+		return done, err
+	}).With(h.preset...)
+}
+
+// Pending lists dead operations, and what each left, without touching anything.
+func (h *Host) Pending() ([]events.DeadRun, error) {
+	var all []events.DeadRun
+	var failed []error
+	for dead, err := range h.records().journal.Pending() {
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		all = append(all, dead)
+	}
+	return all, errors.Join(failed...)
+}
+
+// Resolve gives up what a dead operation left: a person has dealt with it, and note says how.
+func (h *Host) Resolve(run events.RunID, note string) error {
+	return h.records().journal.Resolve(run, note)
+}
+
+func (h *Host) records() records { return h.keeper.Records.(records) } //nolint:forcetypeassert // as Open made it
