@@ -93,6 +93,7 @@ var thirdParty = map[string]string{
 	"github.com/moby/sys/capability":         "internal/backend/linuxns",
 	"github.com/moby/sys/mountinfo":          "internal/backend/linuxns internal/backend/overlay sandbox/sandboxtest storage/storagetest",
 	"github.com/opencontainers/runtime-spec": "internal/backend/linuxns",
+	"github.com/ulikunitz/xz":                "release",
 	"github.com/klauspost/compress":          "release internal/backend/overlay",
 	"github.com/spf13/cobra":                 "internal/cli",
 	"github.com/spf13/pflag":                 "internal/cli",

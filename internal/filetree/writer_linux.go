@@ -114,7 +114,7 @@ func (w *Writer) Mkdir(name string, a storage.Attr) error {
 			}
 		}
 		if err != nil {
-			return &fs.PathError{Op: "mkdir", Path: name, Err: err}
+			return failed("mkdir", name, err)
 		}
 	}
 	w.dirs[name] = a
@@ -128,17 +128,17 @@ func (w *Writer) File(name string, a storage.Attr, content io.Reader) (err error
 		return err
 	}
 	if err := w.clear(at, name); err != nil {
-		return &fs.PathError{Op: "replace", Path: name, Err: err}
+		return failed("replace", name, err)
 	}
 	// Without permissions until it has its owner: it may become a setuid program.
 	fd, err := unix.Openat(at, base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return &fs.PathError{Op: "create", Path: name, Err: err}
+		return failed("create", name, err)
 	}
 	f := os.NewFile(uintptr(fd), name)
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := w.fill(f, content); err != nil {
-		return err
+		return classified(err)
 	}
 	return w.setAttr(fd, name, a)
 }
@@ -148,7 +148,7 @@ func (w *Writer) File(name string, a storage.Attr, content io.Reader) (err error
 func (w *Writer) setAttr(fd int, name string, a storage.Attr) error {
 	if w.opts.Owners {
 		if err := unix.Fchown(fd, a.UID, a.GID); err != nil {
-			return &fs.PathError{Op: "chown", Path: name, Err: err}
+			return failed("chown", name, err)
 		}
 	}
 	for _, key := range slices.Sorted(keys(a.Xattrs)) {
@@ -156,11 +156,11 @@ func (w *Writer) setAttr(fd int, name string, a storage.Attr) error {
 			continue
 		}
 		if err := unix.Fsetxattr(fd, key, a.Xattrs[key], 0); err != nil && (w.opts.Owners || !privileged(key)) {
-			return &fs.PathError{Op: "setxattr " + key, Path: name, Err: err}
+			return failed("setxattr "+key, name, err)
 		}
 	}
 	if err := unix.Fchmod(fd, sysMode(a.Mode)); err != nil {
-		return &fs.PathError{Op: "chmod", Path: name, Err: err}
+		return failed("chmod", name, err)
 	}
 	if a.ModTime.IsZero() {
 		return nil
@@ -169,7 +169,7 @@ func (w *Writer) setAttr(fd int, name string, a storage.Attr) error {
 	if err := unix.UtimesNanoAt(fd, "", t[:], unix.AT_EMPTY_PATH); err != nil {
 		tv := []unix.Timeval{unix.NsecToTimeval(a.ModTime.UnixNano()), unix.NsecToTimeval(a.ModTime.UnixNano())}
 		if err := unix.Futimes(fd, tv); err != nil { // AT_EMPTY_PATH came with Linux 5.8
-			return &fs.PathError{Op: "chtimes", Path: name, Err: err}
+			return failed("chtimes", name, err)
 		}
 	}
 	return nil
@@ -253,7 +253,7 @@ func (w *Writer) Node(name string, a storage.Attr, major, minor uint32) error {
 		err = unix.Mknodat(at, base, kind, int(dev))
 	}
 	if err != nil {
-		return &fs.PathError{Op: "mknod", Path: name, Err: err}
+		return failed("mknod", name, err)
 	}
 	return w.setPathAttr(at, base, name, a, true)
 }
@@ -262,19 +262,19 @@ func (w *Writer) Node(name string, a storage.Attr, major, minor uint32) error {
 func (w *Writer) setPathAttr(at int, base, name string, a storage.Attr, mode bool) error {
 	if w.opts.Owners {
 		if err := unix.Fchownat(at, base, a.UID, a.GID, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return &fs.PathError{Op: "chown", Path: name, Err: err}
+			return failed("chown", name, err)
 		}
 	}
 	// Permissions of a link do not exist, and fchmodat follows one: only nodes, just made, get here.
 	if mode && sysMode(a.Mode) != 0 {
 		if err := unix.Fchmodat(at, base, sysMode(a.Mode), 0); err != nil {
-			return &fs.PathError{Op: "chmod", Path: name, Err: err}
+			return failed("chmod", name, err)
 		}
 	}
 	if !a.ModTime.IsZero() {
 		t := times(a)
 		if err := unix.UtimesNanoAt(at, base, t[:], unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return &fs.PathError{Op: "chtimes", Path: name, Err: err}
+			return failed("chtimes", name, err)
 		}
 	}
 	return nil
@@ -345,4 +345,20 @@ func keys[V any](m map[string]V) func(func(string) bool) {
 			}
 		}
 	}
+}
+
+// failed says what failed on which name.
+func failed(op, name string, err error) error {
+	return classified(&fs.PathError{Op: op, Path: name, Err: err})
+}
+
+// classified tells a full disk, and a missing right, from other errors.
+func classified(err error) error {
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return fault.New("", fault.NoSpace, "", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fault.New("", fault.Denied, "", err)
+	}
+	return err
 }

@@ -124,35 +124,9 @@ func rename(t *tree, from, to string) error {
 
 func (w *world) Look(t testing.TB, d storage.Dataset) []string {
 	t.Helper()
-	w.w.mu.Lock()
-	defer w.w.mu.Unlock()
-	s := w.w.sets[d]
-	if s == nil {
+	lines := w.w.Lines(d)
+	if lines == nil {
 		t.Fatalf("%s is not there", d)
-	}
-	return s.tree.lines()
-}
-
-func (t *tree) lines() []string {
-	var lines []string
-	first := map[int]string{}
-	names := make([]string, 0, len(t.names))
-	for name := range t.names {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		i := t.names[name]
-		n := t.nodes[i]
-		line := fmt.Sprintf("%q %v %d:%d %d %x %q %v %d:%d", name, n.attr.Mode, n.attr.UID, n.attr.GID, n.size, n.sum[:4], n.target, n.attr.Xattrs, n.major, n.minor)
-		if n.attr.Mode.IsRegular() {
-			line += n.attr.ModTime.String()
-		}
-		if f, ok := first[i]; ok {
-			line += " = " + f
-		}
-		first[i] = name
-		lines = append(lines, line)
 	}
 	return lines
 }

@@ -1,0 +1,73 @@
+//go:build ignore
+
+// Builds the userland and puts it, compressed, where go:embed finds it. GOARCH chooses the machine.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+func main() {
+	if err := generate(); err != nil {
+		fmt.Fprintln(os.Stderr, "release/embedded:", err)
+		os.Exit(1)
+	}
+}
+
+func generate() (err error) {
+	arch := os.Getenv("GOARCH")
+	if arch == "" {
+		arch = runtime.GOARCH
+	}
+	tmp, err := os.MkdirTemp("", "ioc-userland")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	program := filepath.Join(tmp, "userland")
+	build := exec.Command("go", "build", "-C", filepath.Join("..", "..", "userland"), "-o", program,
+		"-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags=-s -w -buildid=", ".")
+	build.Env = append(environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=", "GOEXPERIMENT=")
+	build.Stdout, build.Stderr = os.Stdout, os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("go build: %w", err)
+	}
+	raw, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	// One goroutine, because the frames of several would depend on who was faster.
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	blob := enc.EncodeAll(raw, nil)
+	// Written beside and renamed: a build that reads it meanwhile sees the old one or the new one.
+	name := filepath.Join("blob", "userland-linux-"+arch+".zst")
+	if err := os.WriteFile(name+".tmp", blob, 0o644); err != nil {
+		return err
+	}
+	if err := os.Rename(name+".tmp", name); err != nil {
+		return err
+	}
+	fmt.Printf("release/embedded: %s, %d of %d bytes\n", name, len(blob), len(raw))
+	return nil
+}
+
+// environ is the environment without what would make the bytes depend on the caller: CPU levels such
+// as GOAMD64=v3 would also leave out older machines.
+func environ() []string {
+	drop := []string{"GOAMD64=", "GOARM64=", "GOARM=", "GO386=", "GOMIPS=", "GOMIPS64=", "GOPPC64=", "GORISCV64=", "GOFIPS140=", "GODEBUG="}
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		return slices.ContainsFunc(drop, func(name string) bool { return strings.HasPrefix(kv, name) })
+	})
+}

@@ -1,0 +1,181 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/storage"
+)
+
+// ImportOptions say what to import. Name and Source must be set.
+type ImportOptions struct {
+	Name   Name
+	Source Source
+	SHA256 string // of what is read, in hexadecimal; empty: it is believed
+	Policy Policy
+	Now    func() time.Time // the clock; nil: the system's
+}
+
+// Importing is the payload of Import.
+type Importing struct {
+	Name   Name
+	Source string
+}
+
+// EventType is the operation's name in events.
+func (*Importing) EventType() string { return "release.import" }
+
+// EventKey is the release.
+func (p *Importing) EventKey() string { return string(p.Name) }
+
+// AppendAttrs adds where it comes from.
+func (p *Importing) AppendAttrs(dst []slog.Attr) []slog.Attr {
+	return append(dst, slog.String("source", p.Source))
+}
+
+// Unpacking is the payload of the step that writes the files. Its progress is an events.Amount.
+type Unpacking struct{ Name Name }
+
+// EventType is the step's name in events.
+func (*Unpacking) EventType() string { return "release.unpack" }
+
+// EventKey is the release.
+func (p *Unpacking) EventKey() string { return string(p.Name) }
+
+// Import makes a release of a source. It is seen by nobody before it is complete, has the digest that
+// was asked for, and is on the disk.
+//
+// If there is a release of that name, made of the same, the operation is skipped and gives what
+// there is; made of something else, or of nobody knows what, it is fault.Exists.
+func Import(d storage.Driver, o ImportOptions) events.Op[Info] {
+	return events.New(&Importing{o.Name, o.Source.String()}, func(s events.Step) (Info, error) {
+		i, err := load(s, d, o)
+		if err == nil {
+			s.Result(&i)
+		}
+		return i, named(o, err)
+	})
+}
+
+func named(o ImportOptions, err error) error {
+	if _, skipped := errors.AsType[*events.SkipError](err); skipped || err == nil {
+		return err
+	}
+	return fault.New("import", fault.Unknown, string(o.Name), err)
+}
+
+func load(s events.Step, d storage.Driver, o ImportOptions) (Info, error) {
+	want, err := digestOf(o.SHA256)
+	if err != nil {
+		return Info{}, err
+	}
+	f, err := d.Fill(s.Context(), storage.Release(o.Name))
+	if errors.Is(err, fault.Exists) {
+		return there(s.Context(), d, o, want, err)
+	}
+	if err != nil {
+		return Info{}, err
+	}
+	if err := f.Stage().Apply(s); err != nil {
+		return Info{}, err
+	}
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	i := Info{
+		Version: infoVersion, Name: o.Name, Source: o.Source.String(), Created: now().UTC().Truncate(time.Second),
+		Mapped: !d.Features(s.Context()).Ownership,
+	}
+	// What is written into the filling goes with it if anything fails from here on.
+	err = s.Do(&Unpacking{o.Name}, func(s events.Step) error { return unpack(s, f, o, want, &i) })
+	if err != nil {
+		return Info{}, err
+	}
+	if err := f.WriteFile(s.Context(), infoFile, i.encode()); err != nil {
+		return Info{}, err
+	}
+	return i, f.Publish().Apply(s)
+}
+
+func unpack(s events.Step, f storage.Filling, o ImportOptions, want string, i *Info) error {
+	ctx := s.Context()
+	tree, err := f.Tree(ctx)
+	if err != nil {
+		return err
+	}
+	got, err := o.Source.Write(ctx, Target{
+		Tree: tree, Dir: f.Dir(), Policy: o.Policy,
+		Progress: func(done, total int64) error {
+			return s.Progress(events.Amount{Done: done, Total: total, Unit: "bytes"})
+		},
+	})
+	if err := errors.Join(err, tree.Close()); err != nil {
+		return err
+	}
+	if want != "" && got.Digest != want {
+		return fault.New("", fault.Corrupt, o.Source.String(), fmt.Errorf("its digest is %s, want %s", got.Digest, want)).
+			WithRemedy("get it again, or correct the digest")
+	}
+	i.Digest, i.Title, i.Arch = got.Digest, got.Title, got.Arch
+	i.Bytes, i.Files, i.Left = got.Bytes, got.Files, got.Left
+	return nil
+}
+
+// there decides whether the release that is there is the one that was asked for.
+func there(ctx context.Context, d storage.Driver, o ImportOptions, want string, exists error) (Info, error) {
+	i, err := Stat(ctx, d, o.Name)
+	if err != nil || i.Digest == "" {
+		return Info{}, exists
+	}
+	is, err := o.Source.Digest(ctx)
+	if err != nil {
+		return Info{}, err
+	}
+	if is == "" {
+		is = want
+	}
+	if is != i.Digest || want != "" && want != i.Digest {
+		return Info{}, exists
+	}
+	return i, events.Skip("it is there, made of the same")
+}
+
+// digestOf is the digest that a checksum of 64 hexadecimal digits stands for.
+func digestOf(sum string) (string, error) {
+	if sum == "" {
+		return "", nil
+	}
+	sum = strings.ToLower(strings.TrimPrefix(sum, "sha256:"))
+	if len(sum) != 64 || strings.Trim(sum, "0123456789abcdef") != "" {
+		return "", fault.New("", fault.Invalid, fmt.Sprintf("%q", sum), errors.New("a SHA-256 sum has 64 hexadecimal digits"))
+	}
+	return "sha256:" + sum, nil
+}
+
+// Destroying is the payload of Destroy.
+type Destroying struct{ Name Name }
+
+// EventType is the operation's name in events.
+func (*Destroying) EventType() string { return "release.destroy" }
+
+// EventKey is the release.
+func (p *Destroying) EventKey() string { return string(p.Name) }
+
+// Destroy destroys a release that no jail uses. If jails use it, it is fault.Busy with a
+// *storage.UsersError that names them.
+func Destroy(d storage.Driver, n Name) events.Op[struct{}] {
+	return events.New(&Destroying{n}, func(s events.Step) (struct{}, error) {
+		c, err := d.Destroy(s.Context(), storage.Release(n), storage.DestroyOptions{})
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, c.Apply(s)
+	})
+}

@@ -1,0 +1,79 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"sync/atomic"
+)
+
+// input counts what is read, and ends when ctx does. A decompressor may read ahead on its own goroutine.
+type input struct {
+	r    io.Reader
+	ctx  context.Context //nolint:containedctx // io.Reader has no other way
+	hash io.Writer
+	n    atomic.Int64
+	end  tail
+}
+
+func (in *input) Read(p []byte) (int, error) {
+	if in.ctx.Err() != nil {
+		return 0, context.Cause(in.ctx)
+	}
+	n, err := in.r.Read(p)
+	in.n.Add(int64(n))
+	in.end.remember(p[:n])
+	if in.hash != nil {
+		_, _ = in.hash.Write(p[:n]) // a hash does not fail
+	}
+	return n, err
+}
+
+// tail is the last of what was read.
+type tail [1024]byte
+
+func (t *tail) remember(p []byte) {
+	if len(p) >= len(t) {
+		copy(t[:], p[len(p)-len(t):])
+		return
+	}
+	copy(t[:], t[len(p):])
+	copy(t[len(t)-len(p):], p)
+}
+
+// budget is a reader of which only so much may come.
+type budget struct {
+	r    io.Reader
+	left int64
+	full error // returned when there is more
+	end  tail
+}
+
+func (b *budget) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if b.left <= 0 {
+		return 0, b.full
+	}
+	if int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.r.Read(p)
+	b.left -= int64(n)
+	b.end.remember(p[:n])
+	return n, err
+}
+
+// ended reports whether two blocks of zeros came last: an archive ends so, or it was cut off.
+func (b *budget) ended() bool { return b.end == tail{} }
+
+// ended reports whether a file of the format is whole as far as its decompressor does not say: the
+// one for xz is content when the last block is.
+func (in *input) ended(format string) bool {
+	if format != "xz" {
+		return true
+	}
+	last := bytes.TrimRight(in.end[:], "\x00") // a stream may be padded
+	return len(last) == 0 || bytes.HasSuffix(last, []byte("YZ"))
+}
