@@ -12,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/backend/overlay"
@@ -319,5 +322,68 @@ func BenchmarkProbe(b *testing.B) {
 		if f := w.Driver(b).Features(b.Context()); !f.Cheap {
 			b.Fatal(f.Why)
 		}
+	}
+}
+
+// TestMountedInside destroys a jail in whose layer something is mounted still: what is mounted is not
+// touched, and the deletion can be repeated when it is gone.
+func TestMountedInside(t *testing.T) {
+	if os.Getenv(envStage) != "inside" || os.Geteuid() != 0 {
+		t.Skip("mounting needs root")
+	}
+	w := newWorld(overlay.Options{Copies: true})(t).(*world)
+	s := newSession(t, w)
+	s.release("base")
+	web, ctx := storage.Jail("web"), t.Context()
+	s.must(s.d.Clone(ctx, storage.Release("base").Now(), web, storage.CloneOptions{}))
+	root, err := s.d.Root(ctx, web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := t.TempDir()
+	if err := os.WriteFile(filepath.Join(theirs, "precious"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// One of the same file system, which a look at device numbers alone does not tell, and another.
+	at := []string{filepath.Join(root.Dir, "etc"), filepath.Join(root.Dir, "other")}
+	if err := os.Mkdir(at[1], 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(unix.Mount(theirs, at[0], "", unix.MS_BIND, ""), unix.Mount("tmpfs", at[1], "tmpfs", 0, "")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(at[1], "precious"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.d.Destroy(ctx, web, storage.DestroyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Do[0].Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := c.After[0].Do(ctx); err == nil {
+			t.Error("a layer was deleted with what is mounted in it")
+		}
+		if names, err := os.ReadDir(theirs); err != nil || len(names) != 1 {
+			t.Fatalf("what was mounted: %v, %v", names, err)
+		}
+	}
+	// The layer has moved, and the mounts with it.
+	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(w.root))
+	if err != nil || len(mounts) != 2 {
+		t.Fatalf("mounts: %v, %v", mounts, err)
+	}
+	for _, m := range mounts {
+		if err := unix.Unmount(m.Mountpoint, 0); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := c.After[0].Do(ctx); err != nil {
+		t.Error(err)
+	}
+	if n := s.layers(); n != 0 {
+		t.Errorf("%d layers are left", n)
 	}
 }
