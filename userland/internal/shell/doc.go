@@ -1,0 +1,2 @@
+// Package shell is the command interpreter of the userland.
+package shell
