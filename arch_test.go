@@ -35,6 +35,7 @@ sandbox                      : events fault
 storage/storagetest          : events events/eventstest fault journal storage
 sandbox/sandboxtest          : events events/eventstest fault journal sandbox
 release                      : events fault storage internal/atomicfile internal/filetree
+release/embedded             : fault
 jail                         : events fault config selector release storage sandbox internal/atomicfile internal/lock
 internal/filetree            : fault storage
 internal/backend/mem         : events fault storage sandbox
@@ -94,7 +95,7 @@ var thirdParty = map[string]string{
 	"github.com/moby/sys/mountinfo":          "internal/backend/linuxns internal/backend/overlay sandbox/sandboxtest storage/storagetest",
 	"github.com/opencontainers/runtime-spec": "internal/backend/linuxns",
 	"github.com/ulikunitz/xz":                "release",
-	"github.com/klauspost/compress":          "release internal/backend/overlay",
+	"github.com/klauspost/compress":          "release release/embedded internal/backend/overlay",
 	"github.com/spf13/cobra":                 "internal/cli",
 	"github.com/spf13/pflag":                 "internal/cli",
 }

@@ -20,7 +20,8 @@
 // The bytes depend on the sources, the Go release and the architecture alone: no paths, no times, no
 // build ids, no C compiler. [Version] is derived from them, so that a release that was unpacked by
 // another ioc is known to be another one. Files have fixed times, modes and contents for the same
-// reason; only the owner is the caller, or root if the caller is root.
+// reason; only the owner is the caller, or root if the caller is root, and links have the time at which
+// they were made.
 package embedded
 
 //go:generate go run gen.go

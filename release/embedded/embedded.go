@@ -74,6 +74,19 @@ func Version() string {
 	return Name + "-" + digest[:12]
 }
 
+// size is the size of the unpacked program, which the blob's header tells.
+func size() (int64, error) {
+	b, err := blob()
+	if err != nil {
+		return 0, err
+	}
+	var h zstd.Header
+	if err := h.Decode(b); err != nil || !h.HasFCS {
+		return 0, fault.New("", fault.Corrupt, "the embedded program", err)
+	}
+	return int64(h.FrameContentSize), nil
+}
+
 // program opens the unpacked program.
 func program() (io.ReadCloser, error) {
 	b, err := blob()

@@ -1,6 +1,5 @@
 //go:build ignore
 
-// Builds the userland and puts it, compressed, where go:embed finds it. GOARCH chooses the machine.
 package main
 
 import (
@@ -23,6 +22,8 @@ func main() {
 	}
 }
 
+// generate builds the userland and puts it, compressed, where go:embed finds it. GOARCH chooses the
+// machine; an argument is another directory.
 func generate() (err error) {
 	arch := os.Getenv("GOARCH")
 	if arch == "" {
@@ -52,7 +53,11 @@ func generate() (err error) {
 	}
 	blob := enc.EncodeAll(raw, nil)
 	// Written beside and renamed: a build that reads it meanwhile sees the old one or the new one.
-	name := filepath.Join("blob", "userland-linux-"+arch+".zst")
+	dir := "blob"
+	if len(os.Args) > 1 {
+		dir = os.Args[1]
+	}
+	name := filepath.Join(dir, "userland-linux-"+arch+".zst")
 	if err := os.WriteFile(name+".tmp", blob, 0o644); err != nil {
 		return err
 	}

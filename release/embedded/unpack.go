@@ -73,7 +73,7 @@ func begin(ctx context.Context, dir string, progress func(done, total int64) err
 
 func (u *unpacking) all() error {
 	list := skeleton(Version())
-	size, err := u.size()
+	size, err := size()
 	if err != nil {
 		return err
 	}
@@ -104,16 +104,6 @@ func (u *unpacking) all() error {
 		}
 	}
 	return u.root.Chtimes(".", stamp(), stamp())
-}
-
-// size finds out how large the program is; decompressing it is a matter of 20 ms.
-func (u *unpacking) size() (int64, error) {
-	r, err := program()
-	if err != nil {
-		return 0, err
-	}
-	n, err := io.Copy(io.Discard, r)
-	return n, errors.Join(err, r.Close())
 }
 
 // entry makes one file of the skeleton. Modes are set after the fact, because the umask would change
