@@ -138,3 +138,32 @@ func (w *testHost) quiet(t testing.TB) {
 		release()
 	}
 }
+
+// write changes a jail's small file behind ioc's back.
+func (w *testHost) write(t testing.TB, name storage.Name, file, content string) {
+	t.Helper()
+	c, err := w.files.WriteFile(t.Context(), storage.Jail(name), file, []byte(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.apply(t, c)
+}
+
+// remove makes a jail's files go away behind ioc's back.
+func (w *testHost) remove(t testing.TB, name storage.Name) {
+	t.Helper()
+	c, err := w.files.Destroy(t.Context(), storage.Jail(name), storage.DestroyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.apply(t, c)
+}
+
+func (w *testHost) apply(t testing.TB, c storage.Change) {
+	t.Helper()
+	for _, e := range append(c.Do, c.After...) {
+		if err := e.Do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -65,10 +65,8 @@ func (k *Keeper) take(s events.Step, op string, w Want) (func(), error) {
 	if errors.Is(err, fault.Busy) && patience > 0 {
 		by, _ := errors.AsType[*fault.HeldError](err)
 		err = s.Do(&Wait{Dataset: w.Dataset, By: by, Bound: patience}, func(s events.Step) error {
-			ctx, cancel := context.WithTimeout(s.Context(), patience)
-			defer cancel()
 			var err error
-			release, err = poll(ctx, try)
+			release, err = poll(s.Context(), patience, try)
 			return err
 		})
 	}
@@ -79,20 +77,19 @@ func (k *Keeper) take(s events.Step, op string, w Want) (func(), error) {
 	return release, nil
 }
 
-// poll tries until it is not busy any more or ctx is done. flock(2) cannot be waited for together
-// with anything else, so it is asked again, less and less often.
-func poll(ctx context.Context, try func() (func(), error)) (func(), error) {
+// poll tries until it is not busy any more, for so long, or until ctx is done. flock(2) cannot be
+// waited for together with anything else, so it is asked again, less and less often.
+func poll(ctx context.Context, bound time.Duration, try func() (func(), error)) (func(), error) {
 	const least, most = 5 * time.Millisecond, 100 * time.Millisecond
-	pause := time.NewTimer(least)
+	over, pause := time.NewTimer(bound), time.NewTimer(least)
+	defer over.Stop()
 	defer pause.Stop()
 	for next := least; ; next = min(2*next, most) {
 		select {
 		case <-ctx.Done():
-			release, err := try() // says who holds it now
-			if errors.Is(err, fault.Busy) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				err = fmt.Errorf("%w (waited until the bound)", err)
-			}
-			return release, err
+			return nil, context.Cause(ctx)
+		case <-over.C:
+			return try() // its error says who holds it now
 		case <-pause.C:
 		}
 		release, err := try()

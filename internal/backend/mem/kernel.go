@@ -19,6 +19,9 @@ type Kernel struct {
 	// done when the process is killed.
 	Program func(ctx context.Context, p sandbox.Process, s sandbox.Stdio) (sandbox.Exit, error)
 
+	// Missing is the name of a program that no jail has.
+	Missing string
+
 	// Deaf jails do not end when they are sent SIGTERM.
 	Deaf bool
 

@@ -48,6 +48,9 @@ func (e *Join) Do(context.Context) error {
 	if e.k.find(e.Jail) == nil {
 		return events.Untouched(fault.New("join", fault.NotFound, "jail "+e.Jail.ID, nil))
 	}
+	if name := e.command.Args[0]; name == e.k.Missing {
+		return events.Untouched(&sandbox.ExecError{Path: name, Err: syscall.ENOENT})
+	}
 	p := e.k.next(e.Jail.ID)
 	e.k.sessions[e.Token], e.process, e.PID = p, p, p.pid
 	ctx, cancel := context.WithCancel(context.Background())
