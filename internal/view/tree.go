@@ -2,6 +2,7 @@ package view
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/libioc/ioc/events"
@@ -79,26 +80,30 @@ func (t *Tree) begin(ev events.Event) *Node {
 	return n
 }
 
-// Said tells whether one of n's children failed with the same error, so that it has been shown.
+// Said tells whether one of n's children failed with the same error, perhaps without the words that n
+// introduces it with, so that it has been shown.
 func (n *Node) Said() bool {
 	if n.Err == nil {
 		return true
 	}
 	for _, c := range n.Children {
-		if c.Kind == events.Forward && c.Err != nil && c.Status == events.Failed && same(n.Err, c.Err) {
+		if c.Kind == events.Forward && c.Err != nil && c.Status == events.Failed && repeats(n.Err, c.Err) {
 			return true
 		}
 	}
 	return false
 }
 
-// same tells whether outer is inner, or inner with what a rollback left.
-func same(outer, inner error) bool {
-	if outer.Error() == inner.Error() {
-		return true
+// repeats tells whether outer is inner, introduced or not, each with or without what a rollback left.
+func repeats(outer, inner error) bool {
+	long, short := story(outer), story(inner)
+	return long == short || strings.HasSuffix(long, ": "+short)
+}
+
+// story is what an error says of its cause.
+func story(err error) string {
+	if rb, ok := errors.AsType[*events.RollbackError](err); ok && strings.HasPrefix(err.Error(), rb.Cause.Error()) {
+		return rb.Cause.Error()
 	}
-	if rb, ok := errors.AsType[*events.RollbackError](outer); ok {
-		return rb.Cause.Error() == inner.Error()
-	}
-	return false
+	return err.Error()
 }

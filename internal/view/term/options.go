@@ -11,17 +11,29 @@ import (
 // Options is what a terminal can do. The zero Options is a file.
 type Options struct {
 	Color bool
-	Width int  // columns; 0: unknown, nothing is cut
-	Live  bool // the line of the pending step may be rewritten
-	ASCII bool // only ASCII marks
+	Live  bool       // the line of the pending step may be rewritten
+	ASCII bool       // only ASCII marks
+	Width func() int // columns now; nil or 0: unknown, nothing is cut
 }
 
-type marks struct{ ok, failed, skipped, undone, pending, open string }
+type marks struct {
+	ok, failed, skipped, undone, open, cut string
+	spin                                   []string
+}
 
-var (
-	unicode = marks{ok: "✓", failed: "✗", skipped: "·", undone: "↩", pending: "…", open: "▸"}
-	ascii   = marks{ok: "+", failed: "x", skipped: "-", undone: "<", pending: "~", open: ">"}
-)
+// marks are the signs before a step.
+func (o Options) marks() marks {
+	if o.ASCII {
+		return marks{
+			ok: "+", failed: "x", skipped: "-", undone: "<", open: ">", cut: "...",
+			spin: []string{"|", "/", "-", `\`},
+		}
+	}
+	return marks{
+		ok: "✓", failed: "✗", skipped: "·", undone: "↩", open: "▸", cut: "…",
+		spin: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
+	}
+}
 
 const (
 	dim   = "\x1b[2m"
@@ -31,15 +43,8 @@ const (
 	reset = "\x1b[0m"
 )
 
-func (o Options) marks() marks {
-	if o.ASCII {
-		return ascii
-	}
-	return unicode
-}
-
 func (o Options) paint(color, s string) string {
-	if !o.Color || color == "" {
+	if !o.Color || color == "" || s == "" {
 		return s
 	}
 	return color + s + reset
@@ -53,10 +58,20 @@ func (o Options) mark(n *view.Node) (mark, color string) {
 		return m.failed, red
 	case n.Status == events.Skipped:
 		return m.skipped, dim
-	case n.Kind == events.Undo:
+	case n.Kind == events.Undo || n.Kind == events.Revert:
 		return m.undone, amber
 	default:
 		return m.ok, green
+	}
+}
+
+// title says what a step does, and whether that takes something back.
+func title(n *view.Node) string {
+	switch n.Kind {
+	case events.Undo, events.Revert:
+		return "undo " + Printable(n.Title)
+	default:
+		return Printable(n.Title)
 	}
 }
 

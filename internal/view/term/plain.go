@@ -15,6 +15,7 @@ import (
 type Plain struct {
 	w    io.Writer
 	tree view.Tree
+	mute bool
 	err  error
 }
 
@@ -24,10 +25,16 @@ func NewPlain(w io.Writer) *Plain { return &Plain{w: w} }
 // Err is the first error of writing; nothing is written after it.
 func (p *Plain) Err() error { return p.err }
 
+// Mute lets nothing be written from now on.
+func (p *Plain) Mute() { p.mute = true }
+
+// Close has nothing to take away.
+func (*Plain) Close() {}
+
 // Add shows ev.
 func (p *Plain) Add(ev events.Event) {
 	n := p.tree.Add(ev)
-	if ev.Phase != events.End || p.err != nil {
+	if ev.Phase != events.End || p.mute || p.err != nil {
 		return
 	}
 	_, p.err = io.WriteString(p.w, plainLine(n))
@@ -35,31 +42,35 @@ func (p *Plain) Add(ev events.Event) {
 
 // plainLine reads "done     start web > sandbox.spawn web 12ms".
 func plainLine(n *view.Node) string {
-	word := map[events.Status]string{events.Succeeded: "done", events.Failed: "failed", events.Skipped: "skipped"}[n.Status]
-	switch {
-	case n.Kind == events.Undo && n.Status == events.Succeeded:
-		word = "undone"
-	case n.Kind == events.Undo:
-		word = "left"
-	}
-	path := n.Title
+	path := Printable(n.Title)
 	for up := n.Parent; up != nil; up = up.Parent {
-		path = up.Title + " > " + path
+		path = Printable(up.Title) + " > " + path
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-8s %s", word, path)
+	fmt.Fprintf(&b, "%-8s %s", plainWord(n), path)
 	if d := duration(n.Dur); d != "" {
 		b.WriteString(" " + d)
 	}
-	if skip, ok := errors.AsType[*events.SkipError](n.Err); ok {
-		b.WriteString(": " + skip.Why)
+	if skip, ok := errors.AsType[*events.SkipError](n.Err); ok && n.Status == events.Skipped {
+		b.WriteString(": " + sentence(skip.Why))
 	} else if n.Err != nil && n.Status == events.Failed {
-		b.WriteString(": " + oneLine(n.Err.Error()))
+		b.WriteString(": " + sentence(n.Err.Error()))
 	}
 	b.WriteByte('\n')
 	return b.String()
 }
 
-func oneLine(s string) string { return strings.Join(strings.FieldsFunc(s, isBreak), "; ") }
-
-func isBreak(r rune) bool { return r == '\n' || r == '\r' }
+// plainWord says what became of a step.
+func plainWord(n *view.Node) string {
+	undo := n.Kind == events.Undo || n.Kind == events.Revert
+	switch {
+	case undo && n.Status == events.Failed:
+		return "left"
+	case undo && n.Status == events.Succeeded:
+		return "undone"
+	case n.Status == events.Succeeded:
+		return "done"
+	default:
+		return n.Status.String()
+	}
+}

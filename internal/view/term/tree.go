@@ -4,28 +4,30 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/view"
 )
 
-// frames is the least time between two pictures of a pending step.
-const frames = 100 * time.Millisecond
-
 // Tree prints each step as one line when it ends, and a heading before the first of its children,
-// so that the lines read as a tree. On a live terminal the last line is the pending step. It is not
-// for concurrent use; it writes during Add only.
+// so that the lines read as a tree. On a live terminal the last line is the step that is at work: it is
+// painted by Tick only, so that quick steps do not flicker. It may be used from several goroutines.
 type Tree struct {
-	w      io.Writer
-	opts   Options
-	tree   view.Tree
-	headed map[events.ID]bool
-	shown  bool // a pending line stands at the cursor
-	last   time.Duration
-	err    error
+	w    io.Writer
+	opts Options
+
+	mu      sync.Mutex
+	tree    view.Tree
+	headed  map[events.ID]bool
+	pending []*view.Node // in the order in which they began
+	shown   bool         // a line that is not to stay is at the cursor
+	frame   int
+	mute    bool
+	err     error
 }
 
 // NewTree prints to w.
@@ -34,24 +36,57 @@ func NewTree(w io.Writer, opts Options) *Tree {
 }
 
 // Err is the first error of writing; nothing is written after it.
-func (t *Tree) Err() error { return t.err }
+func (t *Tree) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
 
 // Add shows ev.
 func (t *Tree) Add(ev events.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	n := t.tree.Add(ev)
 	var out strings.Builder
 	switch ev.Phase {
 	case events.Begin:
 		t.heading(&out, n.Parent)
-		t.pending(&out, n, ev.At)
-	case events.Progress:
-		if ev.At-t.last >= frames {
-			t.pending(&out, n, ev.At)
-		}
+		t.pending = append(t.pending, n)
 	case events.End:
+		t.pending = slices.DeleteFunc(t.pending, func(p *view.Node) bool { return p == n })
 		t.ended(&out, n)
 	}
-	if t.err == nil && out.Len() > 0 {
+	t.write(&out)
+}
+
+// Mute takes away what is not to stay and lets nothing be written from now on.
+func (t *Tree) Mute() {
+	t.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mute = true
+}
+
+// Close takes away what is not to stay. More can be added.
+func (t *Tree) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out strings.Builder
+	t.clear(&out)
+	t.write(&out)
+}
+
+// Note prints a line that is not of the stream.
+func (t *Tree) Note(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out strings.Builder
+	t.text(&out, 0, text)
+	t.write(&out)
+}
+
+func (t *Tree) write(out *strings.Builder) {
+	if t.err == nil && !t.mute && out.Len() > 0 {
 		_, t.err = io.WriteString(t.w, out.String())
 	}
 }
@@ -75,7 +110,7 @@ func (t *Tree) ended(out *strings.Builder, n *view.Node) {
 	t.line(out, n, mark, color, t.outcome(n))
 	if rb, ok := errors.AsType[*events.RollbackError](n.Err); ok && n.Parent == nil {
 		for _, r := range rb.Residue {
-			t.text(out, n.Depth+1, t.opts.paint(red, "left behind: "+r.String()))
+			t.text(out, n.Depth+1, t.opts.paint(red, "left behind: "+sentence(r.String())))
 		}
 	}
 }
@@ -83,32 +118,29 @@ func (t *Tree) ended(out *strings.Builder, n *view.Node) {
 // outcome is the end of n's line.
 func (t *Tree) outcome(n *view.Node) string {
 	var parts []string
-	skip, skipped := errors.AsType[*events.SkipError](n.Err)
+	skip, isSkip := errors.AsType[*events.SkipError](n.Err)
 	switch {
-	case skipped:
-		parts = append(parts, t.opts.paint(dim, skip.Why))
+	case n.Status == events.Skipped && isSkip:
+		parts = append(parts, t.opts.paint(dim, sentence(skip.Why)))
 	case n.Status == events.Failed && !n.Said():
-		parts = append(parts, n.Err.Error())
+		parts = append(parts, sentence(n.Err.Error()))
 	case n.Status == events.Succeeded && n.Detail != nil:
 		if s, ok := n.Detail.(fmt.Stringer); ok {
-			parts = append(parts, t.opts.paint(dim, s.String()))
+			parts = append(parts, t.opts.paint(dim, sentence(s.String())))
 		}
 	}
-	if d := duration(n.Dur); d != "" {
-		parts = append(parts, t.opts.paint(dim, d))
+	if n.Status != events.Skipped {
+		parts = append(parts, t.opts.paint(dim, duration(n.Dur)))
 	}
-	return strings.Join(parts, "  ")
+	return strings.TrimRight(strings.Join(parts, "  "), " ")
 }
 
 func (t *Tree) line(out *strings.Builder, n *view.Node, mark, color, rest string) {
-	title := n.Title
-	if n.Kind == events.Undo {
-		title = "undo " + title
-	}
+	words := title(n)
 	if n.Status == events.Skipped {
-		title = t.opts.paint(dim, title)
+		words = t.opts.paint(dim, words)
 	}
-	s := t.opts.paint(color, mark) + " " + title
+	s := t.opts.paint(color, mark) + " " + words
 	if rest != "" {
 		s += "  " + rest
 	}
@@ -122,18 +154,48 @@ func (t *Tree) text(out *strings.Builder, depth int, s string) {
 	out.WriteByte('\n')
 }
 
-// pending shows the step that is at work, to be overwritten by the next line.
-func (t *Tree) pending(out *strings.Builder, n *view.Node, at time.Duration) {
-	if !t.opts.Live {
+// Tick paints the step that is at work, at a time since the run began. Without a live terminal it
+// does nothing. The caller decides how often that is, and so how soon a step counts as slow.
+func (t *Tree) Tick(at time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.opts.Live || len(t.pending) == 0 {
 		return
 	}
-	t.clear(out)
-	s := strings.Repeat("  ", n.Depth) + t.opts.marks().pending + " " + n.Title
-	if n.Detail != nil {
-		s += fmt.Sprintf("  %v", n.Detail)
+	n := t.pending[len(t.pending)-1]
+	m := t.opts.marks()
+	t.frame++
+	s := strings.Repeat("  ", n.Depth) + m.spin[t.frame%len(m.spin)] + " " + title(n)
+	if text := progress(n.Detail); text != "" {
+		s += "  " + text
 	}
-	out.WriteString(t.opts.paint(dim, cut(s, t.opts.Width-1)))
-	t.shown, t.last = true, at
+	if d := at - n.Began; d >= time.Second {
+		s += "  " + d.Truncate(time.Second).String()
+	}
+	width := 0
+	if t.opts.Width != nil {
+		width = t.opts.Width()
+	}
+	var out strings.Builder
+	t.clear(&out)
+	out.WriteString(t.opts.paint(dim, cut(s, width-1, m.cut)))
+	t.shown = true
+	t.write(&out)
+}
+
+// progress says how far a step is.
+func progress(detail any) string {
+	switch d := detail.(type) {
+	case nil:
+		return ""
+	case events.Amount:
+		if f, ok := d.Fraction(); ok {
+			return fmt.Sprintf("%d%%  %s", int(f*100), d)
+		}
+		return d.String()
+	default:
+		return sentence(fmt.Sprint(d))
+	}
 }
 
 func (t *Tree) clear(out *strings.Builder) {
@@ -141,13 +203,4 @@ func (t *Tree) clear(out *strings.Builder) {
 		out.WriteString("\r\x1b[K")
 		t.shown = false
 	}
-}
-
-// cut shortens s to width characters; a line that wraps could not be overwritten.
-func cut(s string, width int) string {
-	if width <= 0 || utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	r := []rune(s)
-	return string(r[:width-1]) + "…"
 }
