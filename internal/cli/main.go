@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+)
+
+// Env is what a command is given of the world.
+type Env struct {
+	Args                  []string // without the program's name
+	Stdin, Stdout, Stderr *os.File
+	Getenv                func(string) string
+}
+
+// Main runs one command and returns its exit code.
+func Main(env Env) int {
+	// A reader that leaves must not kill an operation half way: writing fails instead. The signal is
+	// caught and not ignored, because what is ignored is inherited by programs in jails.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	defer signal.Stop(broken)
+
+	c := &call{env: env, out: env.Stdout, err: env.Stderr, ctx: context.Background()}
+	root := c.root()
+	root.SetArgs(env.Args)
+	cmd, err := root.ExecuteC()
+	return c.conclude(cmd, err)
+}
+
+// call is one run of the program.
+type call struct {
+	env      Env
+	out, err io.Writer       // a command's result; progress and errors
+	ctx      context.Context //nolint:containedctx // it lives as long as the program
+
+	rootDir string
+	events  mode
+	quiet   bool
+	host    *ioc.Host
+	ndjson  *events.NDJSONWriter
+	outErr  error  // the first of writing to out
+	unblock func() // ends a read that waits for what an operation needs
+}
+
+// open opens the host that the flags and the environment choose, once.
+func (c *call) open() (*ioc.Host, error) {
+	if c.host != nil {
+		return c.host, nil
+	}
+	o := ioc.Options{Root: c.rootDir}
+	if o.Root == "" {
+		o.Root = c.env.Getenv("IOC_ROOT")
+	}
+	host, err := ioc.Open(c.ctx, o)
+	c.host = host
+	return host, err
+}
+
+// root is the command without arguments, which has all the others.
+func (c *call) root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ioc",
+		Short: "run jails",
+		Long: `ioc runs jails. Every operation shows its steps while they happen, and takes back what it did if it
+does not finish.`,
+		Example: `ioc create web
+ioc start web
+ioc exec web ps
+ioc run --release mydebian build make -C /src`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          c.unknown,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.SetOut(c.out)
+	cmd.SetErr(c.err)
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.SetHelpFunc(c.help)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, "%v", err) })
+	flags := cmd.PersistentFlags()
+	flags.SortFlags = false
+	flags.StringVar(&c.rootDir, "root", "", "keep everything below this `DIR`, and see nothing else; also IOC_ROOT")
+	flags.Var(&c.events, "events", "show progress as `tree`, plain, ndjson or none")
+	flags.BoolVarP(&c.quiet, "quiet", "q", false, "show no progress: --events none")
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if c.quiet && c.events != "" && c.events != modeNone {
+			return misuse(cmd, "--quiet and --events %s contradict each other", c.events)
+		}
+		if c.quiet {
+			c.events = modeNone
+		}
+		return nil
+	}
+	for _, child := range []*cobra.Command{
+		c.create(), c.start(), c.stop(), c.restart(),
+		c.exec(), c.console(), c.runCommand(),
+		c.list(), c.get(), c.set(), c.rename(), c.clone(), c.snapshot(), c.destroy(),
+		c.fetch(), c.recover(), c.version(),
+	} {
+		cmd.AddCommand(child)
+	}
+	cmd.SetHelpCommand(&cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "explain a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return c.unknown(cmd.Root(), args)
+			}
+			return about.Help()
+		},
+	})
+	return cmd
+}
+
+// unknown refuses a word that is no command.
+func (c *call) unknown(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fault.New("", fault.Invalid, "", errors.New("there is no command "+quote(args[0])))
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		slices.Sort(near)
+		return err.WithRemedy("did you mean " + strings.Join(near, " or ") + "?")
+	}
+	return err.WithRemedy("ioc help lists the commands")
+}

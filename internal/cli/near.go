@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/nearest"
+)
+
+// nearestJail is the jail or release that was probably meant by the one that was not found.
+func (c *call) nearestJail(err error) string {
+	missing := notFound(err)
+	if c.host == nil || missing == "" {
+		return ""
+	}
+	var names []string
+	jails, _ := c.host.Jails(c.ctx) //nolint:errcheck // it is a hint, and another error is being told
+	for _, j := range jails {
+		names = append(names, string(j.Name))
+	}
+	return nearest.Word(missing, names)
+}
+
+// notFound is the name of what an error says is not there.
+func notFound(err error) string {
+	for {
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok {
+			return ""
+		}
+		if f.Kind == fault.NotFound {
+			words := strings.FieldsFunc(f.Subject, func(r rune) bool { return r == ' ' || r == '/' })
+			if len(words) == 0 {
+				return ""
+			}
+			return words[len(words)-1]
+		}
+		err = f.Err
+	}
+}

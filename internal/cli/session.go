@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/internal/view/term"
+	"github.com/libioc/ioc/sandbox"
+)
+
+// session connects the caller's files, terminal and signals with a program in a jail.
+type session struct {
+	c        *call
+	screen   screen
+	terminal bool     // the program has one of its own
+	out      *os.File // what the program writes
+
+	signals  chan syscall.Signal
+	resize   chan sandbox.Size
+	attached atomic.Bool
+}
+
+// session makes one. quiet: nothing is shown but the program unless it was asked for.
+func (c *call) session(quiet, terminal bool) *session {
+	s := &session{
+		c: c, screen: c.screen(quiet), terminal: terminal, out: c.env.Stdout,
+		signals: make(chan syscall.Signal, 8), resize: make(chan sandbox.Size, 1),
+	}
+	if c.events == modeNDJSON {
+		s.out = c.env.Stderr
+	}
+	return s
+}
+
+// wantsTerminal decides whether a program gets a terminal.
+func (c *call) wantsTerminal(o *processOptions) bool {
+	if o.terminal || o.noTerminal {
+		return o.terminal
+	}
+	return term.IsTerminal(c.env.Stdin) && term.IsTerminal(c.env.Stdout) && term.IsTerminal(c.env.Stderr)
+}
+
+// options lets p be run with this session around it.
+func (s *session) options(p sandbox.Process) ioc.ExecOptions {
+	o := ioc.ExecOptions{Process: p, Signals: s.signals, Attach: s.attach}
+	if !s.terminal {
+		o.Stdio = sandbox.Stdio{In: s.c.env.Stdin, Out: s.out, Err: s.c.env.Stderr}
+		return o
+	}
+	size := s.size()
+	o.Process.Terminal, o.Resize = &size, s.resize
+	if name := s.c.env.Getenv("TERM"); name != "" {
+		o.Process.Env = append([]string{"TERM=" + name}, p.Env...)
+	}
+	return o
+}
+
+// size is that of the caller's terminal.
+func (s *session) size() sandbox.Size {
+	for _, f := range []*os.File{s.out, s.c.env.Stdin} {
+		if rows, cols := term.Size(f); rows|cols != 0 {
+			return sandbox.Size{Rows: rows, Cols: cols}
+		}
+	}
+	return sandbox.Size{}
+}
+
+// pass hands a signal to the program if it runs. One that comes faster than it can be passed on is dropped.
+func (s *session) pass(sig os.Signal) bool {
+	if s == nil || !s.attached.Load() {
+		return false
+	}
+	if n, ok := sig.(syscall.Signal); ok {
+		select {
+		case s.signals <- n:
+		default:
+		}
+	}
+	return true
+}
+
+// attach is called when the program runs, and what it returns when it has ended.
+func (s *session) attach(p sandbox.Session) (detach func()) {
+	s.screen.Mute()
+	s.attached.Store(true)
+	if p.Terminal() == nil {
+		return func() { s.attached.Store(false) }
+	}
+	restore := func() {}
+	if r, err := term.MakeRaw(s.c.env.Stdin); err == nil { // else it is no terminal
+		restore = r
+	}
+	end := s.talk(p.Terminal(), restore)
+	return func() {
+		s.attached.Store(false)
+		end()
+	}
+}
+
+// drain bounds how long output is waited for that a program has left behind.
+const drain = 2 * time.Second
+
+// talk copies between the caller's files and the program's terminal until the returned function is
+// called: it waits for what the program wrote last, and gives the terminal back.
+func (s *session) talk(master *os.File, restore func()) (end func()) {
+	guard := func() { // a panic ends the program: it must not leave the terminal as it is
+		if v := recover(); v != nil {
+			restore()
+			panic(v)
+		}
+	}
+	var input sync.WaitGroup
+	keys, err := term.NewKeys(s.c.env.Stdin, io.EOF)
+	if err == nil {
+		input.Go(func() {
+			defer guard()
+			s.feed(master, keys)
+		})
+	}
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		defer guard()
+		_, _ = io.Copy(s.out, master) // it ends with EIO when the program's side is closed
+	}()
+	resized := s.watchSize()
+	return func() {
+		defer restore()
+		resized()
+		bound := time.NewTimer(drain)
+		defer bound.Stop()
+		select {
+		case <-shown:
+		case <-bound.C:
+		}
+		if err == nil {
+			keys.Stop()
+			input.Wait()
+			_ = keys.Close() // a pipe
+		}
+	}
+}
+
+// feed gives the program what is typed. At the end of a file it says what a key would say.
+func (s *session) feed(master *os.File, keys *term.Keys) {
+	const endOfTransmission = 4
+	_, err := io.Copy(master, keys)
+	if err == nil && keys.Ended() && !term.IsTerminal(s.c.env.Stdin) {
+		_, _ = master.Write([]byte{endOfTransmission}) // the program may have gone
+	}
+}
+
+// watchSize passes on the size of the caller's terminal when it changes.
+func (s *session) watchSize() (stop func()) {
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, syscall.SIGWINCH)
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-ch:
+			}
+			select {
+			case s.resize <- s.size():
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		signal.Stop(ch)
+		close(done)
+		wait.Wait()
+	}
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/libioc/ioc/fault"
+)
+
+// misuse is the error of a command that was called in a wrong way; it shows the right one.
+func misuse(cmd *cobra.Command, format string, a ...any) error {
+	err := fault.New("", fault.Invalid, name(cmd), fmt.Errorf(format, a...))
+	return err.WithRemedy("usage: " + cmd.UseLine())
+}
+
+// name is the command as it is typed, without the program: "snapshot list".
+func name(cmd *cobra.Command) string {
+	return strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()), " ")
+}
+
+// command completes one that does something.
+func (*call) command(cmd *cobra.Command, run func(cmd *cobra.Command, args []string) error) *cobra.Command {
+	cmd.RunE = run
+	cmd.DisableFlagsInUseLine = true
+	cmd.Flags().SortFlags = false
+	return cmd
+}
+
+// operands wants as many arguments as names, and names the first that is missing. Of a last name that
+// ends in "..." there may be more.
+func operands(names ...string) cobra.PositionalArgs {
+	few := atLeast(len(names), names...)
+	return func(cmd *cobra.Command, args []string) error {
+		many := len(names) > 0 && strings.HasSuffix(names[len(names)-1], "...")
+		if len(args) > len(names) && !many {
+			return misuse(cmd, "%s is one argument too many", quote(args[len(names)]))
+		}
+		return few(cmd, args)
+	}
+}
+
+// atLeast wants n arguments or more, and names the first that is missing.
+func atLeast(n int, names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return misuse(cmd, "%s is missing", strings.TrimSuffix(names[len(args)], "..."))
+		}
+		return nil
+	}
+}
+
+// pairs reads NAME=VALUE arguments.
+func pairs(cmd *cobra.Command, args []string) (map[string]string, error) {
+	all := make(map[string]string, len(args))
+	for _, arg := range args {
+		key, value, ok := strings.Cut(arg, "=")
+		if !ok || key == "" {
+			return nil, misuse(cmd, "%s is not PROPERTY=VALUE", quote(arg))
+		}
+		if _, twice := all[key]; twice {
+			return nil, misuse(cmd, "%s is given twice", key)
+		}
+		all[key] = value
+	}
+	return all, nil
+}
+
+func quote(s string) string { return strconv.Quote(s) }
+
+// help prints a command's page.
+func (c *call) help(cmd *cobra.Command, _ []string) {
+	var b strings.Builder
+	text := cmd.Long
+	if text == "" {
+		text = capital(cmd.Short) + "."
+	}
+	fmt.Fprintf(&b, "%s\n\n", text)
+	if cmd.Runnable() && cmd.HasParent() {
+		fmt.Fprintf(&b, "Usage:\n  %s\n", cmd.UseLine())
+	} else {
+		fmt.Fprintf(&b, "Usage:\n  %s COMMAND [ARGUMENTS]\n", cmd.CommandPath())
+	}
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\nCommands:\n")
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				fmt.Fprintf(&b, "  %-10s %s\n", sub.Name(), sub.Short)
+			}
+		}
+	}
+	if cmd.Example != "" {
+		b.WriteString("\nExamples:\n")
+		for line := range strings.Lines(cmd.Example) {
+			b.WriteString("  " + line)
+		}
+		b.WriteByte('\n')
+	}
+	options(&b, "Options:", cmd.NonInheritedFlags())
+	if cmd.HasParent() {
+		options(&b, "Options of every command:", cmd.InheritedFlags())
+	} else {
+		b.WriteString(`
+Exit codes: 0 done, or it was so already; 1 failed, and all is as it was; 2 failed or done, and
+something is left behind that ioc recover clears; 130 broken off, and all is as it was. exec,
+console and run end as the command in the jail did; see ioc help exec.
+
+Ctrl-C takes back what the operation did so far; a second one leaves it as it is.
+ioc help COMMAND explains a command.
+`)
+	}
+	c.print(b.String())
+}
+
+func options(b *strings.Builder, title string, flags *pflag.FlagSet) {
+	if text := flags.FlagUsagesWrapped(100); strings.TrimSpace(text) != "" {
+		fmt.Fprintf(b, "\n%s\n%s", title, text)
+	}
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// print writes a part of the result.
+func (c *call) print(text string) {
+	if _, err := c.out.Write([]byte(text)); err != nil && c.outErr == nil {
+		c.outErr = err
+	}
+}
