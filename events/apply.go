@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,12 +30,9 @@ func (s Step) apply(e, frozen Effect) error {
 	if err != nil {
 		return err
 	}
-	en := entry{name: frozen.EventType(), payload: frozen, volatile: isVolatile(e)}
+	en := newEntry(e, act, frozen)
 	en.run = func(u Step) error { return e.Undo(withStep(u)) }
-	if act != nil {
-		en.name, en.policy = act.name, &act.policy
-	}
-	if err := l.register(s, &en, RecUndo, params, act != nil); err != nil {
+	if err := l.register(s, &en, RecUndo, params, l.durable()); err != nil {
 		return err
 	}
 	r.probe("journaled", s.id, frozen)
@@ -47,34 +45,57 @@ func (s Step) apply(e, frozen Effect) error {
 	}
 	if learned := freeze(e); !reflect.DeepEqual(learned, frozen) {
 		l.stack[s.d].detail = learned
-		if act != nil {
-			err = errors.Join(err, l.amend(act, en.lsn, en.volatile, e, params))
-			r.probe("amended", s.id, frozen)
-		}
 	}
-	return err
+	if en.lsn == 0 {
+		return err
+	}
+	// The copy is shallow: what Do changed behind a pointer shows in the encoding only.
+	amended, failure := l.amend(act, &en, e, params)
+	if amended {
+		r.probe("amended", s.id, frozen)
+	}
+	if err == nil {
+		return failure
+	}
+	return err // failure is the log's, which undoing will meet again
 }
 
-// amend journals what Do learned.
-func (l *lane) amend(act *action, lsn uint64, volatile bool, e any, before []byte) error {
-	after, err := act.encode(e)
-	if err != nil || slices.Equal(before, after) {
-		return err
+// amend journals what Do learned, if it did.
+func (l *lane) amend(act *action, en *entry, params any, before []byte) (bool, error) {
+	after, err := act.encode(params)
+	if err != nil || before != nil && bytes.Equal(before, after) {
+		return false, err
 	}
 	log, err := l.openLog()
 	if err == nil {
-		_, err = log.Append(&Record{Type: RecAmend, Ref: lsn, Volatile: volatile, Params: after})
+		_, err = log.Append(&Record{Type: RecAmend, Ref: en.lsn, Volatile: en.volatile, Params: after})
 	}
-	return err
+	return err == nil, err
 }
 
-// encode gives e's registered action and parameters if the lane has a journal, else nil.
-func (l *lane) encode(e Effect) (*action, []byte, error) {
-	if l.r.cfg.journal == nil && l.log == nil {
-		return nil, nil, nil
+// newEntry is what e registers, but for what it runs.
+func newEntry(e Effect, act *action, frozen Effect) entry {
+	en := entry{name: frozen.EventType(), payload: frozen, volatile: isVolatile(e)}
+	if act != nil {
+		en.name, en.policy, en.volatile = act.name, &act.policy, en.volatile || act.volatile
 	}
-	act, ok := l.r.cfg.registry.effect(reflect.TypeOf(e))
-	if !ok {
+	return en
+}
+
+// durable tells whether there is a log to register in.
+func (l *lane) durable() bool { return l.r.cfg.journal != nil || l.log != nil }
+
+// encode gives e's registered action, nil if it has none, and, if the lane has a log, its parameters.
+func (l *lane) encode(e Effect) (*action, []byte, error) {
+	reg := l.reg
+	if reg == nil {
+		reg = l.r.cfg.registry
+	}
+	act, known := reg.effect(reflect.TypeOf(e))
+	if !l.durable() {
+		return act, nil, nil
+	}
+	if !known {
 		return nil, nil, fmt.Errorf("effect %s (%T): %w", e.EventType(), e, ErrUnregistered)
 	}
 	params, err := act.encode(e)
@@ -110,12 +131,10 @@ func (s Step) Defer(e Effect) error {
 	if err != nil {
 		return err
 	}
-	en := entry{name: e.EventType(), payload: freeze(e), deferred: true, volatile: isVolatile(e)}
+	en := newEntry(e, act, freeze(e))
+	en.deferred = true
 	en.run = func(u Step) error { return e.Do(withStep(u)) }
-	if act != nil {
-		en.name, en.policy = act.name, &act.policy
-	}
-	return l.register(s, &en, RecDefer, params, act != nil)
+	return l.register(s, &en, RecDefer, params, l.durable())
 }
 
 // OnRollback registers a closure: for things that die with the process (descriptors, goroutines).
@@ -152,9 +171,8 @@ func (s Step) AfterCommit(c Compensation) error {
 }
 
 func (l *lane) compensation(s Step, c Compensation, typ RecordType) error {
-	durable := l.r.cfg.journal != nil || l.log != nil
 	var params []byte
-	if durable {
+	if l.durable() {
 		var err error
 		if params, err = c.act.encode(c.params); err != nil {
 			return err
@@ -162,7 +180,7 @@ func (l *lane) compensation(s Step, c Compensation, typ RecordType) error {
 	}
 	en := entry{name: c.act.name, policy: &c.act.policy, volatile: c.act.volatile, deferred: typ == RecDefer}
 	en.run = func(u Step) error { return c.act.run(u, c.params) }
-	return l.register(s, &en, typ, params, durable)
+	return l.register(s, &en, typ, params, l.durable())
 }
 
 // ApplyWith is Undo, then effect: the order cannot be got wrong. It registers with s itself and
@@ -191,7 +209,8 @@ func (s Step) Amend(c Compensation) error {
 	if en.lsn == 0 {
 		return nil
 	}
-	return l.amend(c.act, en.lsn, en.volatile, c.params, nil)
+	_, err := l.amend(c.act, en, c.params, nil)
+	return err
 }
 
 // register journals en, if durable, and pushes it.

@@ -12,7 +12,7 @@ import (
 // Errors of the engine.
 var (
 	// ErrBreak stops a run whose consumer left the loop.
-	ErrBreak = errors.New("the consumer left")
+	ErrBreak error = fault.New("", fault.Cancelled, "", errors.New("the consumer left"))
 	// ErrExited stops a run in which runtime.Goexit was called.
 	ErrExited = errors.New("runtime.Goexit was called")
 	// ErrAborted is the error of a compensation that was not run, or cut short, because the run was aborted.
@@ -127,12 +127,28 @@ type untouchedError struct{ err error }
 func (e *untouchedError) Error() string { return e.err.Error() }
 func (e *untouchedError) Unwrap() error { return e.err }
 
-// asSkip tells whether err is Skip's and nothing else: a skip whose undo failed is a failure.
+// asSkip tells whether err is Skip's and nothing else: a skip whose undo failed is a failure, and so is
+// one that is joined with another error or is only the value of a panic or the cause of a cancellation.
 func asSkip(err error) (*SkipError, bool) {
-	if _, failed := errors.AsType[*RollbackError](err); failed {
-		return nil, false
+	for err != nil {
+		switch e := err.(type) { //nolint:errorlint // the chain is walked here, one link at a time
+		case *SkipError:
+			return e, true
+		case *RollbackError, *CancelError, *PanicError:
+			return nil, false
+		case interface{ Unwrap() error }:
+			err = e.Unwrap()
+		case interface{ Unwrap() []error }: // of one
+			all := e.Unwrap()
+			if len(all) != 1 {
+				return nil, false
+			}
+			err = all[0]
+		default:
+			return nil, false
+		}
 	}
-	return errors.AsType[*SkipError](err)
+	return nil, false
 }
 
 // reasonOf classifies err by the first thing in its chain that says why. What a rollback left does

@@ -85,7 +85,7 @@ func (l *lane) parallel(s Step, g *Group) error {
 	had := l.owner && r.loop != nil
 	l.gather(s, p)
 	l.rethrow(had, nil, nil) // a panic of the loop body while the lanes ran
-	return l.groupErr(p.children, ctx)
+	return l.groupErr(p)
 }
 
 // gather runs the lanes and takes over what they registered, also when Goexit goes through.
@@ -108,7 +108,8 @@ type pump struct {
 	children []child
 	next     int // task to start
 	running  int
-	serving  *post // whose record is being delivered
+	serving  *post  // whose record is being delivered
+	first    *child // the failure that cancelled the others
 }
 
 // run returns when every lane has ended, also if the consumer panics or exits meanwhile.
@@ -136,6 +137,9 @@ func (p *pump) run() {
 		case c := <-p.ended:
 			p.running--
 			if c.err != nil && !p.g.settle || c.fatal != nil || c.exited {
+				if p.first == nil {
+					p.first = c
+				}
 				p.cancel(errGroupFailed)
 			}
 		}
@@ -163,7 +167,7 @@ func (p *pump) start() {
 		l := p.l
 		c.lane = &lane{
 			r: l.r, n: l.r.lanes.Add(1), depth0: l.depth0 + int(p.step.d) + 1, parent0: p.step.id,
-			ctx: p.ctx, shield: l.shield, log: l.log, within: l.within,
+			ctx: p.ctx, shield: l.shield, log: l.log, reg: l.reg, within: l.within,
 			post: &post{ev: Event{Run: &l.r.info}, reply: make(chan struct{})},
 		}
 		c.lane.rec = &c.lane.post.ev
@@ -201,13 +205,13 @@ func (l *lane) merge(children []child) {
 }
 
 // groupErr is the outcome of a group; a panic or Goexit of a lane goes on here.
-func (l *lane) groupErr(children []child, ctx context.Context) error {
-	failFast := context.Cause(ctx) == errGroupFailed //nolint:errorlint // identity
+func (l *lane) groupErr(p *pump) error {
+	failFast := context.Cause(p.ctx) == errGroupFailed //nolint:errorlint // identity
 	exited := false
 	var errs []error
 	var left []Residue
-	for i := range children {
-		c := &children[i]
+	for i := range p.children {
+		c := &p.children[i]
 		if c.fatal != nil {
 			panic(c.fatal)
 		}
@@ -216,7 +220,7 @@ func (l *lane) groupErr(children []child, ctx context.Context) error {
 			continue
 		}
 		// A body may give back the bare context's error.
-		if failFast && errors.Is(c.err, context.Canceled) {
+		if failFast && c != p.first && errors.Is(c.err, context.Canceled) {
 			if rb, ok := errors.AsType[*RollbackError](c.err); ok {
 				left = append(left, rb.Residue...)
 			}

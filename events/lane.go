@@ -22,7 +22,8 @@ type lane struct {
 	fatal   *PanicError // a panic went through the lane
 	exited  bool        // runtime.Goexit went through the lane
 	shield  int         // > 0: inside a compensation or a deferred action, where the run's stop does not count
-	log     Log         // the log of another run, inside Compensate
+	log     Log         // the log of another run, inside Replay
+	reg     *Registry   // as above; nil: the run's
 	within  uint64      // LSN of the enclosing compensation
 
 	spare *compensation // to be used again

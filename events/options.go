@@ -49,7 +49,7 @@ func PanicsAsErrors() Option { return func(c *config) { c.panicsAsErrors = true 
 
 // Probe is a point inside the engine's handling of an effect, between two events.
 type Probe struct {
-	Point string // journaled, done, amended, undone, committing, committed, deferred, ended
+	Point string // journaled, done, amended, ran, undone, committing, committed, deferred, ended
 	ID    ID     // of the event; 0 for the run's own points
 	Type  string // EventType of the payload
 }

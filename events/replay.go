@@ -77,9 +77,9 @@ func (s Step) Replay(reg *Registry, log Log, dead *DeadRun, rec Replay) error {
 	if rec.Deferred {
 		kind = Commit
 	}
-	savedLog := l.log
-	l.log = log
-	defer func() { l.log = savedLog }()
+	savedLog, savedReg := l.log, l.reg
+	l.log, l.reg = log, reg
+	defer func() { l.log, l.reg = savedLog, savedReg }()
 	had := l.owner && r.loop != nil
 	ctx := context.WithValue(r.undoContext(), deadRunKey{}, dead)
 	c := l.prepare(int(s.d), -1)

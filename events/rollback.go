@@ -260,12 +260,13 @@ type compensation struct {
 	rare        rarity
 	l           *lane
 	err         error
-	depth       int  // of the step it runs for
-	slot        int  // of e in l.entries; -1: it is another run's
-	last        bool // the last attempt
-	had         bool // the consumer was gone before
-	interrupted bool // by Goexit or by the consumer
-	over        bool // it succeeded or was given up
+	bound       context.Context //nolint:containedctx // of the whole rollback, nil if it has none
+	depth       int             // of the step it runs for
+	slot        int             // of e in l.entries; -1: it is another run's
+	last        bool            // the last attempt
+	had         bool            // the consumer was gone before
+	interrupted bool            // by Goexit or by the consumer
+	over        bool            // it succeeded or was given up
 }
 
 // prepare makes ready to run the entry in slot i for the step at depth d; a copy of it, because the
@@ -298,6 +299,9 @@ func (c *compensation) conclude(err error) {
 		}
 		return
 	}
+	if err == nil {
+		l.r.probe("ran", e.of, e.payload)
+	}
 	switch {
 	case err == nil && e.deferred:
 		l.mark(RecDeferredDone, e, nil)
@@ -307,7 +311,7 @@ func (c *compensation) conclude(err error) {
 		l.mark(RecUndone, e, nil)
 		c.finish()
 		l.r.probe("undone", e.of, e.payload)
-	case c.last || c.interrupted || l.timeUp(l.ctx):
+	case c.last || c.interrupted || l.timeUp(c.bound):
 		c.giveUp(err)
 	default:
 		e.tries++
@@ -339,7 +343,7 @@ func (c *compensation) finish() {
 // compensate runs c as a child of the step at the top, which neither the run's context nor the
 // consumer can stop.
 func (l *lane) compensate(ctx context.Context, c *compensation, kind Kind, of ID, cause error) {
-	c.err, c.interrupted, c.had = nil, false, l.owner && l.r.loop != nil
+	c.err, c.interrupted, c.had, c.bound = nil, false, l.owner && l.r.loop != nil, ctx
 	c.rare = rarity{comp: c}
 	savedCtx, savedWithin := l.ctx, l.within
 	if c.e.policy != nil && c.e.policy.timeout > 0 {
@@ -417,6 +421,7 @@ func (l *lane) commit(d int) error {
 	r.probe("committing", f.id, f.payload)
 	if log := r.currentLog(); log != nil {
 		if err := log.Commit(retained(l.entries)); err != nil {
+			r.dirty.Store(true) // what the log says now is for a recovery to find out
 			return err
 		}
 	}
