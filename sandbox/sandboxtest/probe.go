@@ -1,3 +1,5 @@
+//go:build unix
+
 package sandboxtest
 
 import (
@@ -6,83 +8,104 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Probe is the path of the test program inside a root.
 const Probe = "/probe"
 
-// probeMark in the environment makes the test program a probe.
-const probeMark = "IOC_PROBE"
-
-// Main runs the tests, or what a jail's process is to do. It does not return.
-func Main(m *testing.M) {
-	if os.Getenv(probeMark) != "" {
-		os.Exit(probe(os.Args[1:]))
-	}
-	os.Exit(m.Run())
-}
-
-// probe does what args say and returns the exit code. Text that tests read goes to standard output.
-func probe(args []string) int {
-	if extra := probes[args[0]]; extra != nil {
-		return extra(args[1:])
-	}
-	fmt.Fprintln(os.Stderr, "probe: unknown:", args[0])
-	return 99
-}
-
-// Command is something a probe can do.
+// Command is something a probe can do with its arguments; it returns the exit code.
 type Command func(args []string) int
 
-// AddProbe lets a driver's own tests have probes of their own. It is called before Main.
-func AddProbe(name string, c Command) { probes[name] = c }
-
-// probes is filled before Main and read in the jail.
-var probes = map[string]Command{
-	"exit":     func(a []string) int { n, _ := strconv.Atoi(a[0]); return n },
-	"true":     func([]string) int { return 0 },
-	"cat":      func([]string) int { return fail(io.Copy(os.Stdout, os.Stdin)) },
-	"echo":     func(a []string) int { return fail(fmt.Println(strings.Join(a, " "))) },
-	"complain": func(a []string) int { return fail(fmt.Fprintln(os.Stderr, strings.Join(a, " "))) },
-	"env":      func([]string) int { return fail(fmt.Println(strings.Join(os.Environ(), "\n"))) },
-	"read":     probeRead,
-	"write":    func(a []string) int { return fail(0, os.WriteFile(a[0], []byte(a[1]), 0o644)) },
-	"list":     probeList,
-	"cwd":      func([]string) int { d, err := os.Getwd(); fmt.Println(d); return fail(0, err) },
-	"host":     func([]string) int { h, err := os.Hostname(); fmt.Println(h); return fail(0, err) },
-	"id":       probeID,
-	"fds":      probeFDs,
-	"hold":     probeHold,
-	"trap":     probeTrap,
-	"die": func(a []string) int {
-		n, _ := strconv.Atoi(a[0])
+// probe does what args say. Text that tests read goes to standard output.
+func probe(args []string, more map[string]Command) int {
+	if len(args) == 0 {
+		return 99
+	}
+	if c := more[args[0]]; c != nil {
+		return c(args[1:])
+	}
+	a := args[1:]
+	switch args[0] {
+	case "true":
+		return 0
+	case "exit":
+		n, err := strconv.Atoi(a[0])
+		return n + fail(err)
+	case "die":
+		n, err := strconv.Atoi(a[0])
 		_ = syscall.Kill(os.Getpid(), syscall.Signal(n))
-		select {}
-	},
-	"tty":    probeTTY,
-	"orphan": probeOrphan,
-	"pids":   probePids,
+		return fail(err)
+	case "cat":
+		_, err := io.Copy(os.Stdout, os.Stdin)
+		return fail(err)
+	case "echo":
+		fmt.Println(strings.Join(a, " "))
+		return 0
+	case "complain":
+		fmt.Fprintln(os.Stderr, strings.Join(a, " "))
+		return 0
+	case "write":
+		return fail(os.WriteFile(a[0], []byte(a[1]), 0o644))
+	case "env":
+		fmt.Println(strings.Join(os.Environ(), "\n"))
+		return 0
+	case "cwd":
+		dir, err := os.Getwd()
+		fmt.Println(dir)
+		return fail(err)
+	case "hostname":
+		name, err := os.Hostname()
+		fmt.Println(name)
+		return fail(err)
+	default:
+		return probeMore(args[0], a)
+	}
 }
 
-func fail[T any](_ T, err error) int {
+func probeMore(what string, a []string) int {
+	switch what {
+	case "read":
+		return probeRead(a)
+	case "list":
+		return probeList(a)
+	case "id":
+		return probeID()
+	case "hold":
+		return probeHold()
+	case "trap":
+		return probeTrap()
+	case "tty":
+		return probeTTY()
+	case "orphan":
+		return probeOrphan()
+	case "loopback":
+		return probeLoopback()
+	case "fork":
+		return probeFork(a)
+	default:
+		fmt.Fprintln(os.Stderr, "probe: unknown:", what)
+		return 99
+	}
+}
+
+func fail(err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "probe:", err)
 		return 1
 	}
 	return 0
 }
-
 func probeRead(args []string) int {
 	for _, name := range args {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			return fail(0, err)
+			return fail(err)
 		}
 		_, _ = os.Stdout.Write(b)
 	}
@@ -94,38 +117,26 @@ func probeList(args []string) int {
 	for _, e := range entries {
 		fmt.Println(e.Name())
 	}
-	return fail(0, err)
+	return fail(err)
 }
 
-func probeID([]string) int {
+func probeID() int {
 	groups, err := os.Getgroups()
 	sort.Ints(groups)
 	fmt.Println(os.Getuid(), os.Getgid(), groups, os.Getenv("HOME"))
-	return fail(0, err)
+	return fail(err)
 }
 
-// probeFDs lists the process's descriptors but the one that lists.
-func probeFDs([]string) int {
-	entries, err := os.ReadDir("/proc/self/fd")
-	for _, e := range entries {
-		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && !strings.HasPrefix(to, "anon_inode:") && !strings.HasSuffix(to, "/fd") {
-			fmt.Println(e.Name(), to)
-		}
-	}
-	return fail(0, err)
-}
-
-// probeHold says that it is there and stays until its input ends or it is killed.
-func probeHold([]string) int {
+// probeHold says that it is there and stays until it is killed.
+func probeHold() int {
 	fmt.Println("ready")
-	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
-		return 1
+	for {
+		_, _ = unix.Select(0, nil, nil, nil, nil)
 	}
-	select {}
 }
 
 // probeTrap says that it is there, and what the first signal was.
-func probeTrap(args []string) int {
+func probeTrap() int {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGHUP, syscall.SIGINT)
 	fmt.Println("ready")
@@ -135,13 +146,13 @@ func probeTrap(args []string) int {
 
 // probeTTY says whether its standard files are a terminal, whose, and how large it is, and again at each
 // change of size, until a line comes in.
-func probeTTY([]string) int {
+func probeTTY() int {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGWINCH)
 	name, _ := os.Readlink("/proc/self/fd/0")
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
-		return fail(0, err)
+		return fail(err)
 	}
 	_ = tty.Close()
 	fmt.Println("tty", name, windowSize())
@@ -165,24 +176,63 @@ func probeTTY([]string) int {
 }
 
 // probeOrphan starts a process that outlives this one.
-func probeOrphan([]string) int {
+func probeOrphan() int {
 	p, err := os.StartProcess(Probe, []string{Probe, "hold"}, &os.ProcAttr{
-		Env: os.Environ(), Files: []*os.File{nil, os.Stdout}, Sys: &syscall.SysProcAttr{Setsid: true},
+		Env: os.Environ(), Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
-		return fail(0, err)
+		return fail(err)
 	}
 	fmt.Println(p.Pid)
 	return 0
 }
 
-// probePids lists the processes one can see, with their names.
-func probePids([]string) int {
-	names, err := filepath.Glob("/proc/[0-9]*/comm")
-	for _, n := range names {
-		if b, err := os.ReadFile(n); err == nil {
-			fmt.Printf("%s %s", strings.Split(n, "/")[2], b)
-		}
+// probeLoopback connects to itself.
+func probeLoopback() int {
+	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return fail(err)
 	}
-	return fail(0, err)
+	if err := unix.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return fail(err)
+	}
+	if err := unix.Listen(listener, 1); err != nil {
+		return fail(err)
+	}
+	where, err := unix.Getsockname(listener)
+	if err != nil {
+		return fail(err)
+	}
+	client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return fail(err)
+	}
+	return fail(unix.Connect(client, where))
+}
+
+// probeFork starts as many processes as it is told and says how many it got.
+func probeFork(a []string) int {
+	want, err := strconv.Atoi(a[0])
+	if err != nil {
+		return fail(err)
+	}
+	got := 0
+	for range want {
+		_, err := os.StartProcess(Probe, []string{Probe, "hold"}, &os.ProcAttr{Env: os.Environ()})
+		if err != nil {
+			break
+		}
+		got++
+	}
+	fmt.Println(got)
+	return 0
+}
+
+// windowSize is the size of standard input's terminal, as "rows x columns".
+func windowSize() string {
+	w, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%dx%d", w.Row, w.Col)
 }

@@ -73,7 +73,7 @@ func Libraries(t testing.TB) []sandbox.Mount {
 	return mounts
 }
 
-// Run is a process of a jail that does what a probe can do.
+// ProbeProcess is a process of a jail that does what a probe can do.
 func ProbeProcess(args ...string) sandbox.Process {
-	return sandbox.Process{Args: append([]string{Probe}, args...), Env: []string{probeMark + "=1"}}
+	return sandbox.Process{Args: append([]string{Probe}, args...), Env: append(raceEnv(), probeMark+"=1")}
 }

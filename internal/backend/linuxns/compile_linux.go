@@ -96,7 +96,7 @@ func compileStart(spec *sandbox.Spec, h *host, u *users, unified bool) (stage.Pr
 	if bound == nil {
 		bound = DefaultCapabilities()
 	}
-	last, err := compileProcess(spec.Process, bound, u != nil && u.oneGroup, []int64{0})
+	last, err := compileProcess(spec.ID, spec.Process, bound, u != nil && u.oneGroup, []int64{0})
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func compileStart(spec *sandbox.Spec, h *host, u *users, unified bool) (stage.Pr
 
 // compileProcess is what every process of a jail goes through before its program runs, the first one and
 // those that join. Without a process it is the driver's own program that runs.
-func compileProcess(proc *sandbox.Process, bound []string, oneGroup bool, null []int64) (stage.Program, error) {
+func compileProcess(id string, proc *sandbox.Process, bound []string, oneGroup bool, null []int64) (stage.Program, error) {
 	holder := proc == nil
 	if holder {
 		proc = &sandbox.Process{}
@@ -169,12 +169,15 @@ func compileProcess(proc *sandbox.Process, bound []string, oneGroup bool, null [
 		if err != nil {
 			return nil, err
 		}
-		return append(p, stage.Step{Op: stage.OpInit, S: []string{string(elf), "ioc-init"}}), nil
+		return append(p, stage.Step{Op: stage.OpInit, S: []string{string(elf), "ioc-init", processName(id)}}), nil
 	}
 	return append(p, stage.Step{
 		Op: stage.OpExec, N: []int64{int64(len(proc.Args))}, S: append(slices.Clone(proc.Args), proc.Env...),
 	}), nil
 }
+
+// processName is what process lists show for the driver's own processes.
+func processName(id string) string { return "ioc: " + id }
 
 // systemMounts opens what every jail has besides its root.
 func systemMounts(spec *sandbox.Spec, u *users, unified bool) stage.Program {

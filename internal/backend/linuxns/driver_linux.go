@@ -27,7 +27,7 @@ type Options struct {
 type Driver struct {
 	options Options
 	host    func() *host
-	self    func() (*executable, error)
+	copied  func() (*executable, error)
 }
 
 var _ sandbox.Driver = (*Driver)(nil)
@@ -37,7 +37,7 @@ func New(options Options) *Driver {
 	return &Driver{
 		options: options,
 		host:    sync.OnceValue(lookAtHost),
-		self:    sync.OnceValues(openSelf),
+		copied:  sync.OnceValues(copiedSelf),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -34,6 +35,7 @@ type Exec struct {
 	child    *pidfd
 	done     chan struct{} // closed when exit is known
 	exit     sandbox.Exit
+	ended    atomic.Bool
 	closing  sync.Once
 }
 
@@ -77,7 +79,7 @@ func (d *Driver) Exec(j sandbox.State, p sandbox.Process, stdio sandbox.Stdio) (
 		program = append(program, stage.Step{Op: stage.OpBecomeRoot})
 	}
 	program = append(program, stage.Step{Op: stage.OpKeyring})
-	last, err := compileProcess(&p, j.Capabilities, j.OwnUsers && oneGroup(j.PID), null)
+	last, err := compileProcess(j.ID, &p, j.Capabilities, j.OwnUsers && oneGroup(j.PID), null)
 	if err != nil {
 		return nil, err
 	}
@@ -98,10 +100,11 @@ func (e *Exec) Do(ctx context.Context) error {
 	if e.driver == nil {
 		return fault.New("exec", fault.Internal, e.Jail.ID, errors.New("effect was read back and can only be undone"))
 	}
-	self, err := e.driver.self()
+	self, err := e.driver.openSelf()
 	if err != nil {
 		return err
 	}
+	defer self.Close()
 	boot := e.driver.host().boot
 	init, status, err := find(e.Jail.PID, e.Jail.Started, e.Jail.Boot, boot)
 	if err != nil {
@@ -156,6 +159,8 @@ func (e *Exec) adopt(pid int, b *birth, boot string) error {
 		_ = child.wait(context.Background())
 		e.exit = child.reap()
 		_ = removeFile(e.Run)
+		e.ended.Store(true)
+		child.Close()
 	}()
 	return err
 }
@@ -197,7 +202,10 @@ func (e *Exec) Signal(s syscall.Signal) error {
 		return nil
 	}
 	err := e.child.signal(s)
-	if err == nil || errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrClosed) {
+	if err == nil || errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if e.ended.Load() { // and its descriptor is closed
 		return nil
 	}
 	return fault.New("signal", kindOf(err), "process in jail "+e.Jail.ID, err)

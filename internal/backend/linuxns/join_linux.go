@@ -101,7 +101,7 @@ func (e *Exec) join(self *executable, init *pidfd, b *birth) (int, error) {
 	for i, fd := range high {
 		plan.from[i] = uintptr(fd)
 	}
-	if plan.argv, err = cStrings([]string{"ioc: " + e.Jail.ID}); err != nil {
+	if plan.argv, err = cStrings([]string{processName(e.Jail.ID)}); err != nil {
 		return 0, err
 	}
 	if plan.envv, err = cStrings(stage.Environ()); err != nil {

@@ -20,29 +20,48 @@ import (
 type executable struct {
 	file *os.File
 	path string // through which this process can execute it
+	kept bool   // the driver keeps it open
+}
+
+// Close gives the descriptor back, unless it is worth keeping.
+func (e *executable) Close() {
+	if !e.kept {
+		_ = e.file.Close()
+	}
+}
+
+// openSelf opens the program. Only a copy is made once and kept.
+func (d *Driver) openSelf() (*executable, error) {
+	e, err := mountedSelf()
+	if errors.Is(err, unix.EPERM) {
+		return d.copied()
+	}
+	return e, err
 }
 
 // firstFree is above all descriptors that a child is given, so that those never overwrite this one
 // between the child's birth and its execution.
 const firstFree = 64
 
-// openSelf opens the program through a mount of its own that is read-only and in no namespace: nothing
-// inside a jail can change that. Without the right to mount it is a sealed copy in memory, unless the file
-// is one that this user could not write anyway.
-func openSelf() (*executable, error) {
+// mountedSelf opens the program through a mount of its own that is read-only and in no namespace: nothing
+// inside a jail can change that. Without the right to mount that is unix.EPERM.
+func mountedSelf() (*executable, error) {
 	fd, err := unix.OpenTree(unix.AT_FDCWD, "/proc/self/exe", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
-	if err == nil {
-		defer unix.Close(fd)
-		attr := unix.MountAttr{Attr_set: readOnly | noSuid}
-		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
-			return nil, fault.New("protect", fault.Unknown, "own program", err)
-		}
-		return raise(fd)
-	}
-	if !errors.Is(err, unix.EPERM) {
+	if err != nil {
 		return nil, fault.New("open", fault.Unknown, "own program", err)
 	}
-	fd, err = unix.Open("/proc/self/exe", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	defer unix.Close(fd)
+	attr := unix.MountAttr{Attr_set: readOnly | noSuid}
+	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		return nil, fault.New("protect", fault.Unknown, "own program", err)
+	}
+	return raise(fd)
+}
+
+// copiedSelf opens a sealed copy of the program in memory, or the program itself if this user could not
+// write it anyway: a jail of this user's cannot either.
+func copiedSelf() (*executable, error) {
+	fd, err := unix.Open("/proc/self/exe", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fault.New("open", fault.Unknown, "own program", err)
 	}
@@ -52,10 +71,17 @@ func openSelf() (*executable, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, err
 	}
+	var e *executable
 	if st.Uid != uint32(os.Geteuid()) && !writable("/proc/self/exe") {
-		return raise(fd)
+		e, err = raise(fd)
+	} else {
+		e, err = sealedCopy(file)
 	}
-	return sealedCopy(file)
+	if err != nil {
+		return nil, err
+	}
+	e.kept = true
+	return e, nil
 }
 
 // sealedCopy copies the program into memory that cannot change any more.
@@ -80,11 +106,11 @@ func sealedCopy(from *os.File) (*executable, error) {
 	return raise(fd)
 }
 
-// raise copies a descriptor to a high number, where it stays for the life of this process.
+// raise copies a descriptor to a high number, which a child leaves alone.
 func raise(fd int) (*executable, error) {
 	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstFree)
 	if err != nil {
 		return nil, err
 	}
-	return &executable{os.NewFile(uintptr(high), "self"), fmt.Sprintf("/proc/self/fd/%d", high)}, nil
+	return &executable{file: os.NewFile(uintptr(high), "self"), path: fmt.Sprintf("/proc/self/fd/%d", high)}, nil
 }

@@ -54,10 +54,11 @@ func (s *Spawn) Do(ctx context.Context) error {
 	if s.driver == nil {
 		return fault.New("start", fault.Internal, s.Jail.ID, errors.New("effect was read back and can only be undone"))
 	}
-	self, err := s.driver.self()
+	self, err := s.driver.openSelf()
 	if err != nil {
 		return events.Untouched(err)
 	}
+	defer self.Close()
 	console, err := openConsole(s.spec.Console)
 	if err != nil {
 		return events.Untouched(fault.New("open", kindOf(err), "console "+s.spec.Console, bare(err)))
@@ -137,7 +138,7 @@ func (s *Spawn) clone(self *executable, console *os.File, b *birth) (int, error)
 	for i, f := range []*os.File{null, console, console, b.theirControl, b.theirReport, b.lock.File} {
 		files[i] = f.Fd()
 	}
-	return syscall.ForkExec(self.path, []string{"ioc: " + s.Jail.ID}, &syscall.ProcAttr{
+	return syscall.ForkExec(self.path, []string{processName(s.Jail.ID)}, &syscall.ProcAttr{
 		Dir: "/", Env: stage.Environ(), Files: files, Sys: attr,
 	})
 }

@@ -62,7 +62,7 @@ func value(env []string, name string) string {
 
 // execInit executes a program that is in no file system. Whoever opens it through /proc gets memory that
 // is sealed.
-func (m *machine) execInit(elf []byte, name string) error {
+func (m *machine) execInit(elf []byte, name, arg string) error {
 	m.where = name
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|mfdExec)
 	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 there was no other way
@@ -81,7 +81,7 @@ func (m *machine) execInit(elf []byte, name string) error {
 		}
 	}
 	leave()
-	argv0, err := unix.BytePtrFromString(name)
+	argv0, err := unix.BytePtrFromString(arg)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ const (
 	OpDrop   // N: bounding, effective, ambient capabilities; 1 if groups cannot be set. Take the user's identity
 
 	OpSeccomp // S: filter
-	OpInit    // S: executable, name. Execute it from memory
+	OpInit    // S: executable, its name, its argument 0. Execute it from memory
 	OpExec    // N: count of arguments. S: arguments, then environment
 )
 

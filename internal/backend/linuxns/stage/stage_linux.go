@@ -187,7 +187,7 @@ func (m *machine) doProcess(s Step) error {
 	case OpSeccomp:
 		return filter(s.S[0])
 	case OpInit:
-		return m.execInit([]byte(s.S[0]), s.S[1])
+		return m.execInit([]byte(s.S[0]), s.S[1], s.S[2])
 	case OpExec:
 		return m.exec(s.S[:s.N[0]], s.S[s.N[0]:])
 	default:

@@ -1,0 +1,59 @@
+package linuxns
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/sandbox"
+	"github.com/libioc/ioc/sandbox/sandboxtest"
+)
+
+// suite is the driver as the contract's tests see it.
+func suite() sandboxtest.Suite {
+	return sandboxtest.Suite{
+		New: func(dir, prefix string) sandbox.Driver {
+			return New(Options{Run: filepath.Join(dir, "run"), Group: prefix})
+		},
+		Effects:   []events.Effect{&Cgroup{}, &Spawn{}, &Exec{}},
+		Leftovers: leftovers,
+		Sweep:     sweep,
+	}
+}
+
+func TestMain(m *testing.M) { suite().Main(m) }
+
+func TestDriver(t *testing.T) { suite().Run(t) }
+
+// leftovers lists cgroups and processes whose names have the prefix.
+func leftovers(prefix string) []string {
+	all := groupsNamed(prefix)
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, l := range lines {
+		if b, err := os.ReadFile(l); err == nil && strings.HasPrefix(string(b), processName(prefix)) {
+			all = append(all, l+" "+string(b))
+		}
+	}
+	return all
+}
+
+func groupsNamed(prefix string) []string {
+	all, _ := filepath.Glob("/sys/fs/cgroup/" + prefix + "*")
+	more, _ := filepath.Glob("/sys/fs/cgroup/*/" + prefix + "*")
+	return append(all, more...)
+}
+
+// sweep ends what has the prefix.
+func sweep(prefix string) {
+	for _, dir := range groupsNamed(prefix) {
+		below, _ := filepath.Glob(dir + "/*/")
+		for _, d := range append(below, dir) {
+			ctx, cancel := bounded(context.Background())
+			_ = removeGroup(ctx, filepath.Clean(d))
+			cancel()
+		}
+	}
+}

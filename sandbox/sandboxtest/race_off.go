@@ -1,0 +1,5 @@
+//go:build !race
+
+package sandboxtest
+
+func raceEnv() []string { return nil }
