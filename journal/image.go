@@ -172,15 +172,10 @@ func (hi *history) open(e *effect) bool {
 	if e.undone || e.resolved || e.gone {
 		return false
 	}
-	for ref := e.ref; ref != 0; {
-		up := hi.at(ref)
-		if up == nil {
-			break
-		}
+	for below, up := e, hi.at(e.ref); up != nil && up.LSN < below.LSN; below, up = up, hi.at(up.ref) {
 		if up.undone { // an undo that succeeded is never undone
 			return false
 		}
-		ref = up.ref
 	}
 	return true
 }

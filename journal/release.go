@@ -126,27 +126,25 @@ func (j *Journal) takeFile(key, suffix string) (t *taken, again bool, err error)
 	return t, false, nil
 }
 
-// begin makes it a release: from now on it goes forward.
+// begin makes it a release: from now on it goes forward, by its name and by a record. The name is
+// durable before the record, so that who finds the record need not wonder.
 func (t *taken) begin() (*Log, error) {
+	begun := t.hi.releasing && t.img.live
 	if out := heldName(t.Key) + suffixOut; t.name != out {
 		if err := t.j.fs.rename(t.name, out); err != nil {
 			return nil, fmt.Errorf("journal: %w", err)
 		}
-		t.name = out
-		if err := t.syncName(); err != nil {
-			return nil, err
-		}
+		t.name, begun = out, false
 	}
 	log, err := t.j.resume(t.f, t.name, t.img)
-	if err != nil {
+	if err != nil || begun {
+		return log, err
+	}
+	if err := t.syncName(); err != nil {
 		return nil, err
 	}
-	t.log = log
-	if !t.hi.releasing || !t.img.live {
-		boot := t.j.opts.BootID
-		rec := events.Record{Type: events.RecRelease, Volatile: !t.img.h.is(flagDurable), Params: boot[:]}
-		_, err = log.Append(&rec)
-	}
+	boot := t.j.opts.BootID
+	_, err = log.Append(&events.Record{Type: events.RecRelease, Volatile: !t.img.h.is(flagDurable), Params: boot[:]})
 	return log, err
 }
 

@@ -10,7 +10,6 @@ import (
 
 // publishFor finishes what run began when it committed: it gives its prepared files their names.
 func (j *Journal) publishFor(run events.RunID, keys []string) error {
-	published := false
 	for _, key := range keys {
 		name := heldName(key) + suffixNext
 		h, ok, err := j.readHeld(key, suffixNext)
@@ -23,9 +22,9 @@ func (j *Journal) publishFor(run events.RunID, keys []string) error {
 		if err := j.fs.rename(name, heldName(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		published = true
 	}
-	if published && j.opts.Durability == PowerSafe {
+	// Also if there was nothing to rename: who did may have died before this.
+	if len(keys) > 0 && j.opts.Durability == PowerSafe {
 		return j.fs.syncDir(heldDir)
 	}
 	return nil

@@ -18,12 +18,19 @@ type world struct {
 	things map[string]bool // true: volatile
 	fail   map[string]error
 	log    []string
-	gone   bool // the machine is dead: nothing happens any more
+	j      *Journal     // for "-key"
+	gone   bool         // the machine is dead: nothing happens any more
+	step   func() error // before every change; an error is its result
 }
 
 func newWorld() *world { return &world{things: map[string]bool{}, fail: map[string]error{}} }
 
 func (w *world) set(name string, vol bool) error {
+	if w.step != nil {
+		if err := w.step(); err != nil {
+			return err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.gone {
@@ -34,6 +41,11 @@ func (w *world) set(name string, vol bool) error {
 }
 
 func (w *world) unset(name string) error {
+	if w.step != nil {
+		if err := w.step(); err != nil {
+			return err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.fail[name]; err != nil {
@@ -109,6 +121,14 @@ func (w *world) registry() *events.Registry {
 	return r
 }
 
+func splitWords(s string) []string { return strings.Fields(s) }
+
+// hasWord reports whether op's first word is one of words.
+func hasWord(words, op string) bool {
+	op, _, _ = strings.Cut(op, " ")
+	return slices.Contains(strings.Fields(words), op)
+}
+
 func (w *world) put(s events.Step, name string) error {
 	if strings.HasPrefix(name, "v") {
 		return s.Apply(&vput{put{Name: name, w: w}})
@@ -119,7 +139,7 @@ func (w *world) put(s events.Step, name string) error {
 var errTest = errors.New("test")
 
 // op is an operation out of words: a name is put, "!name" deletes it after the commit, "@key" retains,
-// "|" seals, "fail" fails.
+// "-key" releases, "|" seals, "fail" fails.
 func (w *world) op(words string) events.Op[int] {
 	return events.New(&events.Named{Type: "test.op", Key: words}, func(s events.Step) (int, error) {
 		for word := range strings.FieldsSeq(words) {
@@ -131,6 +151,8 @@ func (w *world) op(words string) events.Op[int] {
 				err = s.Seal()
 			case word[0] == '!':
 				err = s.Defer(&del{Name: word[1:], w: w})
+			case word[0] == '-':
+				_, err = events.Call(s, w.j.Release(word[1:], w.registry()))
 			case word[0] == '@':
 				err = s.Retain(word[1:])
 			default:
