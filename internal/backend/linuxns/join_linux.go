@@ -104,7 +104,7 @@ func (e *Exec) join(self *executable, init *pidfd, b *birth) (int, error) {
 	if plan.argv, err = cStrings([]string{processName(e.Jail.ID)}); err != nil {
 		return 0, err
 	}
-	if plan.envv, err = cStrings(stage.Environ()); err != nil {
+	if plan.envv, err = cStrings(stage.Environ(true)); err != nil {
 		return 0, err
 	}
 	var first uintptr

@@ -139,7 +139,7 @@ func (s *Spawn) clone(self *executable, console *os.File, b *birth) (int, error)
 		files[i] = f.Fd()
 	}
 	return syscall.ForkExec(self.path, []string{processName(s.Jail.ID)}, &syscall.ProcAttr{
-		Dir: "/", Env: stage.Environ(), Files: files, Sys: attr,
+		Dir: "/", Env: stage.Environ(false), Files: files, Sys: attr,
 	})
 }
 

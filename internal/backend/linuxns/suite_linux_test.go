@@ -21,6 +21,14 @@ func suite() sandboxtest.Suite {
 		Effects:   []events.Effect{&Cgroup{}, &Spawn{}, &Exec{}},
 		Leftovers: leftovers,
 		Sweep:     sweep,
+		Probes:    probes(),
+	}
+}
+
+// probes are what this driver's own tests do in jails and elsewhere.
+func probes() map[string]sandboxtest.Command {
+	return map[string]sandboxtest.Command{
+		"ranges": becomeRanged,
 	}
 }
 

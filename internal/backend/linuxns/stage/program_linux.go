@@ -12,10 +12,21 @@ const (
 	LockFD    = 5 // held while the stage lives, and by nobody afterwards
 )
 
-// Environ makes a process a stage. One thread is enough for what it does, and nothing is collected.
-func Environ() []string { return []string{marker + "=1", "GOMAXPROCS=1", "GOGC=off"} }
+// Environ makes a process a stage. One thread is enough for what it does, and nothing is collected. A
+// stage that joins a jail hides itself from the processes there at once; a jail's first process has nobody
+// to hide from, and must let its parent write its id maps, until it gets its program.
+func Environ(join bool) []string {
+	kind := "first"
+	if join {
+		kind = joining
+	}
+	return []string{marker + "=" + kind, "GOMAXPROCS=1", "GOGC=off"}
+}
 
-const marker = "IOC_STAGE"
+const (
+	marker  = "IOC_STAGE"
+	joining = "join"
+)
 
 // Step is one thing to do. Which N and S it takes is said where its Op is.
 type Step struct {

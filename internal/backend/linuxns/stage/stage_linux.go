@@ -9,7 +9,10 @@ import (
 )
 
 func init() {
-	if _, ok := syscall.Getenv(marker); ok {
+	if kind, ok := syscall.Getenv(marker); ok {
+		if kind == joining {
+			hide()
+		}
 		run()
 	}
 }
@@ -27,9 +30,6 @@ type machine struct {
 
 // run carries out the program and does not return.
 func run() {
-	// Other processes of the jail may see this one in /proc: they must not look into its descriptors, and
-	// it has none to leave to the program. The parent's copy of the executable is read-only anyway.
-	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	_ = unix.CloseRange(ControlFD, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
 	unix.Umask(0o022)
 
@@ -41,6 +41,7 @@ func run() {
 		}
 		unix.Exit(1) // the parent is gone: nobody is there to be told
 	}
+	hide()
 	for _, step := range program {
 		m.where = ""
 		if err := m.do(step); err != nil {
@@ -58,6 +59,9 @@ func run() {
 	report(Failure{Errno: uint32(unix.ENOEXEC), Where: "program without an end"})
 	unix.Exit(1)
 }
+
+// hide keeps other processes of the jail, which may see this one in /proc, from looking into it.
+func hide() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
 // receive reads the program, and the descriptors that were sent with its first byte. A parent that died
 // before it had written all of it gives errShort.
