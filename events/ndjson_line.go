@@ -55,12 +55,15 @@ type reader struct {
 	open  map[ID]*Recorded // payloads of pending steps
 }
 
-// line reads one line; false: it holds nothing that is known.
-func (rd *reader) line(line []byte) (ev Event, ok bool, err error) {
+// line reads one line, which is not empty; torn: it has no end. false: it holds nothing that is known.
+func (rd *reader) line(line []byte, torn bool) (ev Event, ok bool, err error) {
 	var w wire
 	if err := json.Unmarshal(line, &w); err != nil {
-		if rd.run == nil {
-			err = ErrNoHeader
+		switch {
+		case torn && (rd.run != nil || line[0] == '{'):
+			return ev, false, ErrTruncated
+		case rd.run == nil:
+			return ev, false, ErrNoHeader
 		}
 		return ev, false, err
 	}

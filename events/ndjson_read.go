@@ -45,11 +45,8 @@ func ReadNDJSON(r io.Reader) iter.Seq2[Event, error] {
 		in := newLineReader(r)
 		rd := reader{open: map[ID]*Recorded{}}
 		for in.next() {
-			ev, ok, err := rd.line(in.line)
+			ev, ok, err := rd.line(in.line, in.torn)
 			if err != nil {
-				if in.torn {
-					err = ErrTruncated
-				}
 				yield(Event{}, &LineError{in.n, err})
 				return
 			}
@@ -57,47 +54,63 @@ func ReadNDJSON(r io.Reader) iter.Seq2[Event, error] {
 				return
 			}
 		}
-		if err := in.err(); err != nil {
-			yield(Event{}, &LineError{in.n + 1, err})
+		if in.err != nil {
+			yield(Event{}, &LineError{in.n, in.err})
 		} else if rd.run == nil || !rd.ended {
 			yield(Event{}, &LineError{in.n, ErrTruncated})
 		}
 	}
 }
 
-// lineReader gives the lines that are not blank.
+// lineReader gives the lines that are not blank. Unlike a bufio.Scanner it looks at every byte once,
+// however long the line and short the reads.
 type lineReader struct {
-	sc   *bufio.Scanner
+	r    *bufio.Reader
 	n    int
 	line []byte
-	torn bool // the line has no end
+	long []byte // what did not fit into r's buffer
+	torn bool   // the line has no end
+	err  error
 }
 
 func newLineReader(r io.Reader) *lineReader {
-	in := &lineReader{sc: bufio.NewScanner(r)}
-	in.sc.Buffer(make([]byte, 0, 1<<16), MaxLine)
-	in.sc.Split(func(data []byte, atEOF bool) (int, []byte, error) {
-		n, line, err := bufio.ScanLines(data, atEOF)
-		in.torn = atEOF && n == len(data) && bytes.IndexByte(data, '\n') < 0
-		return n, line, err
-	})
-	return in
+	return &lineReader{r: bufio.NewReaderSize(r, 1<<16)}
 }
 
 func (in *lineReader) next() bool {
-	for in.sc.Scan() {
-		in.n++
-		if in.line = bytes.TrimSpace(in.sc.Bytes()); len(in.line) > 0 {
+	for in.err == nil && !in.torn {
+		in.read()
+		if in.line = bytes.TrimSpace(in.line); in.err == nil && len(in.line) > 0 {
 			return true
 		}
 	}
 	return false
 }
 
-func (in *lineReader) err() error {
-	err := in.sc.Err()
-	if errors.Is(err, bufio.ErrTooLong) {
-		return fmt.Errorf("longer than %d bytes: %w", MaxLine, err)
+// read reads the next line whatever it is.
+func (in *lineReader) read() {
+	in.long = in.long[:0]
+	for {
+		part, err := in.r.ReadSlice('\n')
+		in.line = part
+		if errors.Is(err, bufio.ErrBufferFull) || len(in.long) > 0 {
+			in.long = append(in.long, part...)
+			in.line = in.long
+		}
+		if len(in.line) > MaxLine {
+			err = fmt.Errorf("longer than %d bytes: %w", MaxLine, bufio.ErrTooLong)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF):
+			in.torn = true
+			err = nil
+		}
+		if len(in.line) > 0 || err != nil {
+			in.n++
+		}
+		in.err = err
+		return
 	}
-	return err
 }

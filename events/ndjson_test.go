@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -142,6 +143,8 @@ func TestReadNDJSON(t *testing.T) {
 		{"next_before_end", header + begin + header + begin + end, 1, events.ErrTruncated, 3},
 		{"no_header", begin + end, 0, events.ErrNoHeader, 1},
 		{"other_file", "Copyright (c)\n", 0, events.ErrNoHeader, 1},
+		{"other_line", "Copyright (c)", 0, events.ErrNoHeader, 1},
+		{"newer_line", `{"v":2}`, 0, events.ErrVersion, 1},
 		{"newer", strings.Replace(header, `"v":1`, `"v":2`, 1) + begin, 0, events.ErrVersion, 1},
 		{"broken_middle", header + "{\n" + begin + end, 0, errAny, 2},
 		{"not_an_object", header + "7\n" + end, 0, errAny, 2},
@@ -193,7 +196,7 @@ func TestReadNDJSONLongLines(t *testing.T) {
 	if got.Detail != long {
 		t.Errorf("a detail of %d bytes came back as %T", len(long), got.Detail)
 	}
-	in := io.MultiReader(strings.NewReader(streamOf(beginCase(nil))), iotest.DataErrReader(&endless{}))
+	in := io.MultiReader(strings.NewReader(streamOf(beginCase(nil))), &endless{})
 	evs, err := collect(events.ReadNDJSON(in))
 	if le, ok := errors.AsType[*events.LineError](err); len(evs) != 1 || !ok || le.Line != 3 {
 		t.Errorf("got %d events, error %v", len(evs), err)
@@ -348,5 +351,27 @@ func TestNDJSONWriter(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRecordedAttrs: what was read back logs like the original.
+func TestRecordedAttrs(t *testing.T) {
+	for _, tt := range []struct{ data, want string }{
+		{``, `[]`},
+		{`{"s":"x","i":-1,"u":18446744073709551615,"f":1.5,"b":true,"g":{"x":{"y":false}},"l":[1,"a"],"n":null}`, `[s=x i=-1 u=18446744073709551615 f=1.5 b=true g=[x=[y=false]] l=[1,"a"] n=null]`},
+		{`"text"`, `[data=text]`},
+		{`[1]`, `[data=[1]]`},
+	} {
+		p := &events.Recorded{Data: json.RawMessage(tt.data)}
+		var words []string
+		for _, a := range p.AppendAttrs(nil) {
+			if raw, ok := a.Value.Any().(json.RawMessage); ok {
+				a.Value = slog.StringValue(string(raw))
+			}
+			words = append(words, a.String())
+		}
+		if got := "[" + strings.Join(words, " ") + "]"; got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.data, got, tt.want)
+		}
 	}
 }
