@@ -12,14 +12,16 @@ import (
 )
 
 // statusHelp says how a command that runs a program ends.
-const statusHelp = `It ends with the exit code of the command, or 128 and the number of the signal that
-killed it. As with env(1) and chroot(8), 127 means that there is no such command in the jail, 126 that it
-cannot be executed, and 125 that ioc failed, which then says why on standard error; ioc recover --list
-tells whether anything is left behind. 130 is also what an operation ends with that was broken off before
-the command ran.`
+const statusHelp = `Exit codes:
+  as the command's, or 128 and the number of the signal that killed it
+  127  there is no such command in the jail
+  126  it is there and cannot be executed
+  125  ioc failed; standard error says why, ioc recover --list what is left behind
+  130  also: broken off before the command ran, and all is as it was`
 
 const terminalHelp = `If standard input, output and error are a terminal, the command gets a terminal of the jail's own,
-as large as this one. Otherwise it gets the three files themselves. Signals are passed on to it.`
+as large as this one. Otherwise it gets the three files themselves. Signals are passed on to it. With
+--events ndjson it writes to standard error only.`
 
 // processOptions say what is run in a jail, and how.
 type processOptions struct {

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"github.com/libioc/ioc/fault"
 )
 
 // stoppable is a run of any operation.
@@ -18,6 +21,12 @@ type stoppable interface {
 type interruptError struct{ signal os.Signal }
 
 func (e *interruptError) Error() string { return e.signal.String() }
+
+// Unwrap makes it a cancellation, wherever it is found in a chain.
+func (*interruptError) Unwrap() error { return context.Canceled }
+
+// FaultKind is cancelled.
+func (*interruptError) FaultKind() fault.Kind { return fault.Cancelled }
 
 // interrupts lets the first signal cancel the run, so that it is rolled back, and the second one give
 // up the rollback. After that signals do what they do to any program. While a session's program runs,

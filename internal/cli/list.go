@@ -16,7 +16,7 @@ func (c *call) list() *cobra.Command {
 		Long: `Lists the jails with their states: stopped; running; dead, which is a jail that ended without being
 stopped; broken, which cannot be used as it is. The last column says what is wrong and what repairs it.`,
 		Example: `ioc list
-ioc list -H | while IFS="	" read -r jail state rest; do echo "$jail is $state"; done
+ioc list -H | cut -f 1,2
 ioc list --releases`,
 		Args: operands(),
 	}, func(*cobra.Command, []string) error {

@@ -45,6 +45,8 @@ type call struct {
 	out, err io.Writer       // a command's result; progress and errors
 	ctx      context.Context //nolint:containedctx // it lives as long as the program
 
+	commands []*cobra.Command // in the order in which help lists them
+
 	rootDir string
 	events  mode
 	quiet   bool
@@ -93,7 +95,7 @@ ioc run --release mydebian build make -C /src`,
 	flags := cmd.PersistentFlags()
 	flags.SortFlags = false
 	flags.StringVar(&c.rootDir, "root", "", "keep everything below this `DIR`, and see nothing else; also IOC_ROOT")
-	flags.Var(&c.events, "events", "show progress as `tree`, plain, ndjson or none")
+	flags.Var(&c.events, "events", "show progress as `MODE`: tree, plain, none, or ndjson: the events themselves on standard output, and nothing else there")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "show no progress: --events none")
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if c.quiet && c.events != "" && c.events != modeNone {
@@ -104,14 +106,13 @@ ioc run --release mydebian build make -C /src`,
 		}
 		return nil
 	}
-	for _, child := range []*cobra.Command{
-		c.create(), c.start(), c.stop(), c.restart(),
-		c.exec(), c.console(), c.runCommand(),
-		c.list(), c.get(), c.set(), c.rename(), c.clone(), c.snapshot(), c.destroy(),
+	c.commands = []*cobra.Command{
+		c.create(), c.start(), c.stop(), c.restart(), c.destroy(),
+		c.runCommand(), c.exec(), c.console(),
+		c.list(), c.get(), c.set(), c.rename(), c.clone(), c.snapshot(),
 		c.fetch(), c.recover(), c.version(),
-	} {
-		cmd.AddCommand(child)
 	}
+	cmd.AddCommand(c.commands...)
 	cmd.SetHelpCommand(&cobra.Command{
 		Use:   "help [COMMAND]",
 		Short: "explain a command",

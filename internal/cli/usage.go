@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/libioc/ioc/fault"
 )
@@ -78,19 +77,20 @@ func (c *call) help(cmd *cobra.Command, _ []string) {
 	if text == "" {
 		text = capital(cmd.Short) + "."
 	}
-	fmt.Fprintf(&b, "%s\n\n", text)
-	if cmd.Runnable() && cmd.HasParent() {
-		fmt.Fprintf(&b, "Usage:\n  %s\n", cmd.UseLine())
-	} else {
-		fmt.Fprintf(&b, "Usage:\n  %s COMMAND [ARGUMENTS]\n", cmd.CommandPath())
+	b.WriteString(wrap(text, 78))
+	below, usage := cmd.Commands(), cmd.UseLine()
+	if !cmd.HasParent() {
+		below = c.commands
 	}
-	if cmd.HasAvailableSubCommands() {
+	if len(below) > 0 {
+		usage = cmd.CommandPath() + " COMMAND [ARGUMENTS]"
+	}
+	b.WriteString("\nUsage:\n  " + usage + "\n")
+	if len(below) > 0 {
 		b.WriteString("\nCommands:\n")
-		for _, sub := range cmd.Commands() {
-			if sub.IsAvailableCommand() {
-				fmt.Fprintf(&b, "  %-10s %s\n", sub.Name(), sub.Short)
-			}
-		}
+	}
+	for _, sub := range below {
+		fmt.Fprintf(&b, "  %-10s %s\n", sub.Name(), sub.Short)
 	}
 	if cmd.Example != "" {
 		b.WriteString("\nExamples:\n")
@@ -99,26 +99,62 @@ func (c *call) help(cmd *cobra.Command, _ []string) {
 		}
 		b.WriteByte('\n')
 	}
-	options(&b, "Options:", cmd.NonInheritedFlags())
+	if flags := cmd.NonInheritedFlags(); flags.HasAvailableFlags() {
+		fmt.Fprintf(&b, "\nOptions:\n%s", flags.FlagUsagesWrapped(90))
+	}
 	if cmd.HasParent() {
-		options(&b, "Options of every command:", cmd.InheritedFlags())
+		b.WriteString("\nEvery command also takes --root DIR, --events MODE and --quiet: see ioc help.\n")
 	} else {
-		b.WriteString(`
-Exit codes: 0 done, or it was so already; 1 failed, and all is as it was; 2 failed or done, and
-something is left behind that ioc recover clears; 130 broken off, and all is as it was. exec,
-console and run end as the command in the jail did; see ioc help exec.
-
-Ctrl-C takes back what the operation did so far; a second one leaves it as it is.
-ioc help COMMAND explains a command.
-`)
+		b.WriteString(conventions)
 	}
 	c.print(b.String())
 }
 
-func options(b *strings.Builder, title string, flags *pflag.FlagSet) {
-	if text := flags.FlagUsagesWrapped(100); strings.TrimSpace(text) != "" {
-		fmt.Fprintf(b, "\n%s\n%s", title, text)
+// conventions hold for every command.
+const conventions = `
+Exit codes:
+    0  done, or it was so already
+    1  failed, and all is as it was
+    2  something is left behind, which ioc recover clears
+  130  broken off, and all is as it was
+exec, console and run end as the command in the jail does: see ioc help exec.
+
+Ctrl-C takes back what the operation did so far; a second one leaves it as it is.
+ioc help COMMAND explains a command.
+`
+
+// wrap breaks the paragraphs of text into lines of at most width characters. Lines that begin with a
+// blank stay as they are.
+func wrap(text string, width int) string {
+	var b strings.Builder
+	column := 0
+	end := func() {
+		if column > 0 {
+			b.WriteByte('\n')
+		}
+		column = 0
 	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if line == "" || line[0] == ' ' {
+			end()
+			b.WriteString(line + "\n")
+			continue
+		}
+		for word := range strings.FieldsSeq(line) {
+			if column > 0 && column+1+len(word) > width {
+				end()
+			}
+			if column > 0 {
+				b.WriteByte(' ')
+				column++
+			}
+			b.WriteString(word)
+			column += len(word)
+		}
+	}
+	end()
+	return b.String()
 }
 
 func capital(s string) string {

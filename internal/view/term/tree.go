@@ -14,7 +14,8 @@ import (
 )
 
 // Tree prints each step as one line when it ends, and a heading before the first of its children,
-// so that the lines read as a tree. On a live terminal the last line is the step that is at work: it is
+// so that the lines read as a tree. The error of the whole is not printed, only those of steps: the caller
+// says it, in full, when all is over. On a live terminal the last line is the step that is at work: it is
 // painted by Tick only, so that quick steps do not flicker. It may be used from several goroutines.
 type Tree struct {
 	w    io.Writer
@@ -122,7 +123,7 @@ func (t *Tree) outcome(n *view.Node) string {
 	switch {
 	case n.Status == events.Skipped && isSkip:
 		parts = append(parts, t.opts.paint(dim, sentence(skip.Why)))
-	case n.Status == events.Failed && !n.Said():
+	case n.Status == events.Failed && !n.Said() && n.Parent != nil:
 		parts = append(parts, sentence(n.Err.Error()))
 	case n.Status == events.Succeeded && n.Detail != nil:
 		if s, ok := n.Detail.(fmt.Stringer); ok {
