@@ -5,14 +5,17 @@ TOOL = $(GO) tool -modfile=tools/go.mod
 BENCH ?= .
 FUZZTIME ?= 30s
 
-.PHONY: help build test check fmt lint arch cross gen real bench demo demo-clean test-long fuzz install-tools race vet vuln deps
+.PHONY: help build userland test check fmt lint arch cross gen real bench demo demo-clean test-long fuzz install-tools race vet vuln deps
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 16
 
-build: ## compile everything; programs go to bin/
+build: userland ## compile everything; programs go to bin/
 	$(GO) build ./...
-	[ ! -d cmd ] || CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
+
+userland: # the release that is embedded in ioc, unless it is newer than its sources
+	@sh scripts/userland.sh $(GO)
 
 deps: ## install, as root on Debian, what the tests use; say what is left out elsewhere
 	@sh scripts/deps.sh

@@ -1,31 +1,48 @@
 #!/bin/sh
-# make demo: a jail from nothing to running, in a root of its own. make demo-clean: takes all of it back.
+# make demo: a jail from nothing to running, in a root of its own below bin/, so that nothing else is touched.
+# make demo-clean: takes all of it back. Both can be repeated, as root and as an ordinary user.
 set -eu
-ioc=$PWD/bin/ioc
+program=$PWD/bin/ioc
 IOC_ROOT=${IOC_ROOT:-$PWD/bin/demo}
 export IOC_ROOT
 
-case ${1:-} in
-clean)
-	[ -d "$IOC_ROOT" ] || exit 0
-	"$ioc" stop demo
-	"$ioc" destroy demo
+# type shows a command as one would type it, then runs it.
+type() {
+	echo
+	echo "\$ ioc $*"
+	"$program" "$@"
+}
+
+clean() {
+	[ -d "$IOC_ROOT" ] || return 0
+	"$program" recover
+	for jail in $("$program" list -H | cut -f 1); do
+		"$program" destroy --force "$jail"
+	done
+	for release in $("$program" list --releases -H | cut -f 1); do
+		"$program" destroy --release "$release"
+	done
 	rm -rf "$IOC_ROOT"
-	;;
-*)
-	mkdir -p "$IOC_ROOT"
-	"$ioc" create demo
-	"$ioc" start demo
-	"$ioc" exec demo sh -c 'echo "hello from $(hostname), where I am process $$ and $(id -un)"'
-	cat <<END
+}
 
-The jail is running. Type next:
+if [ "${1:-}" = clean ]; then
+	clean
+	exit 0
+fi
 
-    export IOC_ROOT=$IOC_ROOT
-    bin/ioc list
-    bin/ioc console demo        # a shell in the jail; exit leaves it running
-    bin/ioc stop demo           # the rollback of start, as events
-    make demo-clean             # leaves nothing
+type --events tree create demo
+type --events tree start demo
+type exec demo hostname
+type exec demo ps -e
+type list
+cat <<END
+
+The jail is running, and stays when this terminal is closed. Type next:
+
+    export IOC_ROOT='$IOC_ROOT' PATH="$PWD/bin:\$PATH"
+    ioc console demo              # a shell in the jail; exit leaves the jail running
+    ioc stop demo                 # the rollback of start
+    ioc run demo sh -c 'exit 3'   # starts what does not run; ends as the command does
+    ioc help                      # everything else
+    make demo-clean               # leaves nothing
 END
-	;;
-esac
