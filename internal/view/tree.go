@@ -87,7 +87,7 @@ func (n *Node) Said() bool {
 		return true
 	}
 	for _, c := range n.Children {
-		if c.Kind == events.Forward && c.Err != nil && c.Status == events.Failed && repeats(n.Err, c.Err) {
+		if c.Kind != events.Undo && c.Err != nil && c.Status == events.Failed && repeats(n.Err, c.Err) {
 			return true
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/libioc/ioc/internal/view"
 )
 
-// Plain prints one line for each step that ended, with its path, for logs and pipes. It is not for
-// concurrent use.
+// Plain prints one line for each step that ended, with its path, for logs and pipes. An error is said by
+// the step that had it and by the whole. It is not for concurrent use.
 type Plain struct {
 	w    io.Writer
 	tree view.Tree
@@ -53,7 +53,7 @@ func plainLine(n *view.Node) string {
 	}
 	if skip, ok := errors.AsType[*events.SkipError](n.Err); ok && n.Status == events.Skipped {
 		b.WriteString(": " + sentence(skip.Why))
-	} else if n.Err != nil && n.Status == events.Failed {
+	} else if n.Status == events.Failed && (!n.Said() || n.Parent == nil) {
 		b.WriteString(": " + sentence(n.Err.Error()))
 	}
 	b.WriteByte('\n')

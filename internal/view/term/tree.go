@@ -15,7 +15,7 @@ import (
 
 // Tree prints each step as one line when it ends, and a heading before the first of its children,
 // so that the lines read as a tree. The error of the whole is not printed, only those of steps: the caller
-// says it, in full, when all is over. On a live terminal the last line is the step that is at work: it is
+// says it when all is over, and what is left behind. On a live terminal the last line is the step that is at work: it is
 // painted by Tick only, so that quick steps do not flicker. It may be used from several goroutines.
 type Tree struct {
 	w    io.Writer
@@ -109,11 +109,6 @@ func (t *Tree) ended(out *strings.Builder, n *view.Node) {
 	}
 	mark, color := t.opts.mark(n)
 	t.line(out, n, mark, color, t.outcome(n))
-	if rb, ok := errors.AsType[*events.RollbackError](n.Err); ok && n.Parent == nil {
-		for _, r := range rb.Residue {
-			t.text(out, n.Depth+1, t.opts.paint(red, "left behind: "+sentence(r.String())))
-		}
-	}
 }
 
 // outcome is the end of n's line.
