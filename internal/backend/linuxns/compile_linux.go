@@ -72,7 +72,7 @@ func compileStart(spec *sandbox.Spec, h *host, u *users, unified bool) (stage.Pr
 	}
 	p = append(p, stage.Step{Op: stage.OpKeyring}, stage.Step{Op: stage.OpCgroupNS})
 	p = append(p, systemMounts(spec, u, unified)...)
-	before, after, err := userMounts(spec.Mounts)
+	before, after, err := userMounts(spec.Mounts, u != nil && u.shifted)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +241,7 @@ func rootMount(r *sandbox.Root, u *users) stage.Step {
 	}
 	switch {
 	case u != nil && u.shifted:
-		return step(stage.OpPassed, slotRoot, 0) // see passedRoot
+		return step(stage.OpPassed, slotRoot, 0) // see passed
 	case r.Overlay == nil:
 		return stage.Step{Op: stage.OpTree, N: []int64{slotRoot, 0, attr, 0}, S: []string{r.Dir}}
 	}
@@ -256,10 +256,11 @@ func rootMount(r *sandbox.Root, u *users) stage.Step {
 }
 
 // userMounts opens and attaches the jail's own mounts, in their order.
-func userMounts(mounts []sandbox.Mount) (before, after stage.Program, err error) {
+func userMounts(mounts []sandbox.Mount, byParent bool) (before, after stage.Program, err error) {
 	if len(mounts) > 256-slotUser {
 		return nil, nil, invalid("mounts", fmt.Errorf("%d; at most %d", len(mounts), 256-slotUser))
 	}
+	binds := int64(0)
 	for i, m := range mounts {
 		slot := slotUser + i
 		set, clr, flags, rest := mountOptions(m.Options)
@@ -267,9 +268,14 @@ func userMounts(mounts []sandbox.Mount) (before, after stage.Program, err error)
 			if len(rest) > 0 {
 				return nil, nil, invalid("mount "+m.Target, fmt.Errorf("option %s: not of a bind", rest[0]))
 			}
-			before = append(before, stage.Step{
-				Op: stage.OpTree, N: []int64{int64(slot), flags, int64(set), int64(clr)}, S: []string{m.Source},
-			})
+			binds++
+			if byParent {
+				before = append(before, step(stage.OpPassed, int64(slot), binds))
+			} else {
+				before = append(before, stage.Step{
+					Op: stage.OpTree, N: []int64{int64(slot), flags, int64(set), int64(clr)}, S: []string{m.Source},
+				})
+			}
 		} else {
 			before = append(before, filesystem(slot, 0, int64(set), m.Type, rest...))
 		}

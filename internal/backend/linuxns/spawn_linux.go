@@ -90,12 +90,14 @@ func (s *Spawn) Do(ctx context.Context) error {
 	}
 	var fds []int
 	if s.users != nil && s.users.shifted {
-		root, err := passedRoot(&s.spec.Root, pid)
+		mounts, err := passed(&s.spec, s.users, pid)
 		if err != nil {
 			return err
 		}
-		defer root.Close()
-		fds = []int{int(root.Fd())}
+		defer closeAll(mounts)
+		for _, m := range mounts {
+			fds = append(fds, int(m.Fd()))
+		}
 	}
 	if err := b.instruct(ctx, s.program, fds...); err != nil {
 		return err

@@ -102,8 +102,8 @@ func (m *machine) receive() (Program, error) {
 	return decode(body)
 }
 
-// maxPassed bounds how many descriptors come with a program.
-const maxPassed = 16
+// maxPassed is how many descriptors the kernel lets come with a program: SCM_MAX_FD.
+const maxPassed = 253
 
 func readFull(b []byte) error {
 	for len(b) > 0 {
