@@ -3,7 +3,6 @@ package events
 import (
 	"context"
 	"iter"
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -136,8 +135,6 @@ func (h *Hub) Subscribe(ctx context.Context, after uint64) iter.Seq2[[]Event, ui
 			case ctx.Err() != nil:
 				return
 			case pos < count:
-				// Nobody waits for a subscriber, but a processor may: the operation's goroutine goes first.
-				runtime.Gosched()
 				var lost uint64
 				batch, pos, lost = h.read(batch[:0], pos)
 				if !yield(batch, lost) {
