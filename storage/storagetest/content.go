@@ -72,16 +72,13 @@ func (h *holes) Read(p []byte) (int, error) {
 
 // round is what a jail does between two snapshots; what it does depends on n, and on what is there.
 func round(n int) []Edit {
-	return []Edit{
+	edits := []Edit{
 		put("etc/motd", fmt.Sprintf("round %d\n", n)),
 		put(fmt.Sprintf("home/new%d", n), "new"),
 		{Op: Mkdir, Path: fmt.Sprintf("var/dir%d", n)},
 		put(fmt.Sprintf("var/dir%d/file", n), "in a new directory"),
 		{Op: Link, Path: fmt.Sprintf("var/dir%d/link", n), To: fmt.Sprintf("var/dir%d/file", n)},
 		// Deleted, and made again as something else: whiteouts, and directories that hide lower ones.
-		{Op: Remove, Path: "var/db/deep"},
-		{Op: Mkdir, Path: "var/db/deep"},
-		put(fmt.Sprintf("var/db/deep/only%d", n), "nothing of before shows"),
 		{Op: Remove, Path: "home/user"},
 		{Op: Symlink, Path: "home/user", To: fmt.Sprintf("new%d", n)},
 		{Op: Remove, Path: "etc/outside"},
@@ -96,4 +93,9 @@ func round(n int) []Edit {
 		{Op: Remove, Path: "var/pipe"},
 		{Op: Fifo, Path: "var/pipe"},
 	}
+	// Every other time, so that what is hidden stays hidden when more is put on top of it.
+	if n%2 == 1 {
+		edits = append(edits, Edit{Op: Remove, Path: "var/db/deep"}, Edit{Op: Mkdir, Path: "var/db/deep"})
+	}
+	return append(edits, put(fmt.Sprintf("var/db/deep/file%d", n), "and nothing of before the last removal"))
 }

@@ -486,6 +486,77 @@ func (s *suite) taken() {
 	}
 }
 
+// takenSnapshot is taken for the name of a snapshot, and for a state that was rolled back meanwhile.
+func (s *suite) takenSnapshot() {
+	web, looks := s.history(2)
+	plan, err := s.d.Snapshot(ctx, web, "s3", storage.SnapshotOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.snap(web, "s3")
+	if err := s.run(plan); !errors.Is(err, fault.Busy) && !errors.Is(err, fault.Exists) {
+		s.Errorf("snapshot under a name that was taken since: %v", err)
+	}
+	s.undo(plan)
+	if got := s.snapshots(web); got != "s1 s2 s3" {
+		s.Errorf("snapshots: %q, want s1 s2 s3", got)
+	}
+	s.past(web, map[storage.SnapshotName][]string{"s2": looks[1], "s3": looks[2]})
+	s.same("the jail", s.look(web), looks[2])
+
+	// A dataset that was made again under the same name is another one.
+	gone, err := s.d.Destroy(ctx, web, storage.DestroyOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	moved, err := s.d.Rename(ctx, web, storage.Jail("moved"), storage.RenameOptions{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.must(s.d.Destroy(ctx, web, storage.DestroyOptions{}))
+	s.jail("web", storage.Release("base").Now())
+	fresh := s.look(web)
+	for _, c := range []storage.Change{gone, moved} {
+		s.want("a change of what was made again", s.run(storage.Change{Do: c.Do}), fault.Busy)
+		s.undo(c)
+	}
+	s.same("the jail that was made again", s.look(web), fresh)
+}
+
+// usedSince undoes the publishing of a release of which a jail was made meanwhile.
+func (s *suite) usedSince() {
+	base := storage.Release("base")
+	f, err := s.d.Fill(ctx, base)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.must(f.Stage(), nil)
+	s.write(f)
+	publish := f.Publish()
+	s.do(publish)
+	web := s.jail("web", base.Now())
+	s.edit(web, round(1)...)
+	look := s.look(web)
+	for _, e := range publish.Do {
+		if err := e.Undo(ctx); err != nil && !errors.Is(err, fault.Busy) {
+			s.Errorf("undo of a publishing, of which a jail was made: %v", err)
+		}
+	}
+	s.same("the jail", s.look(web), look)
+
+	// What a jail stands on, its clone stands on too, whether the jail is there or not.
+	twin := s.jail("twin", web.Now())
+	if s.d.Features(ctx).Independent {
+		s.must(s.d.Destroy(ctx, web, storage.DestroyOptions{}))
+	}
+	if !s.d.Features(ctx).Cheap {
+		return
+	}
+	_, err = s.d.Destroy(ctx, base, storage.DestroyOptions{})
+	s.want("destroy of a release that a clone of a jail stands on", err, fault.Busy)
+	s.same("that clone", s.look(twin), look)
+}
+
 // mark writes to a jail; a release is left alone.
 func (s *suite) mark(d storage.Dataset) {
 	s.Helper()

@@ -35,6 +35,8 @@ func Run(t *testing.T, fresh func(t testing.TB) World) {
 		{"Usage", (*suite).usage},
 		{"Refused", (*suite).refused},
 		{"Taken", (*suite).taken},
+		{"TakenSnapshot", (*suite).takenSnapshot},
+		{"UsedSince", (*suite).usedSince},
 		{"Effects", (*suite).effects},
 		{"Deferred", (*suite).deferred},
 		{"Together", (*suite).together},

@@ -57,7 +57,12 @@ func (d *Driver) Clone(ctx context.Context, src storage.Origin, dst storage.Data
 		final.Layers, final.Release, final.ReleaseID = below.Layers, below.Release, below.ReleaseID
 	}
 	e.State = final.encode()
-	return storage.Change{Do: append(first, e)}, nil
+	c := storage.Change{Do: append(first, e)}
+	if e.Thick && len(e.Need) > 0 {
+		// Whoever destroyed the source meanwhile has left us its layers.
+		c.After = []events.Effect{&Sweep{string(d.l), dst, e.Need}}
+	}
+	return c, nil
 }
 
 // source finds what a clone of src stands on: Release and Layers, of which Plain says that they are

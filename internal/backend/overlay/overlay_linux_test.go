@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
@@ -385,5 +386,94 @@ func TestMountedInside(t *testing.T) {
 	}
 	if n := s.layers(); n != 0 {
 		t.Errorf("%d layers are left", n)
+	}
+}
+
+// TestMergeShowsTheSame merges layers as a kernel may leave them, though this one does not, and looks
+// at both through a mount.
+func TestMergeShowsTheSame(t *testing.T) {
+	if os.Getenv(envStage) != "inside" || os.Geteuid() != 0 {
+		t.Skip("mounting needs root")
+	}
+	dir := t.TempDir()
+	path := func(elem ...string) string { return filepath.Join(append([]string{dir}, elem...)...) }
+	var failed error
+	do := func(err error) { failed = errors.Join(failed, err) }
+	for _, d := range []string{
+		"base/a/sub", "base/b", "base/c", "base/d/sub", "one/d", "two/a/sub", "two/b/new", "two/d", "two/e", "merged", "m", "work", "up1", "up2",
+	} {
+		do(os.MkdirAll(path(d), 0o755))
+	}
+	for _, f := range []string{"base/a/old", "base/a/sub/old", "base/b/old", "base/c/old", "base/d/old", "one/d/one", "two/a/new", "two/d/two", "one/e", "two/c"} {
+		do(os.WriteFile(path(f), []byte(f), 0o644))
+	}
+	whiteout := func(f string) { do(unix.Mknod(path(f), unix.S_IFCHR, 0)) }
+	whiteout("one/a") // and two/a is a directory that is not marked as hiding it
+	do(os.WriteFile(path("one/b"), []byte("a file"), 0o600))
+	do(unix.Setxattr(path("one/d"), "trusted.overlay.opaque", []byte("y"), 0))
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	look := func(work string, lowers ...string) []string {
+		t.Helper()
+		up := path("up" + work)
+		if err := os.MkdirAll(path("work"+work), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := mount(&storage.Overlay{Lower: lowers, Upper: up, Work: path("work" + work)}, path("m")); err != nil {
+			t.Fatal(err)
+		}
+		lines, err := storagetest.Look(path("m"))
+		if err := errors.Join(err, unix.Unmount(path("m"), 0)); err != nil {
+			t.Fatal(err)
+		}
+		return lines
+	}
+	want := look("1", path("two"), path("one"), path("base"))
+	if err := overlay.MergeLayers(t.Context(), path("merged"), []string{path("one"), path("two")}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, look("2", path("merged"), path("base"))); diff != "" {
+		t.Errorf("the merged layer shows something else (-want +got):\n%s", diff)
+	}
+}
+
+// TestSourceGoesMeanwhile destroys what a thick clone is copied from while it is copied.
+func TestSourceGoesMeanwhile(t *testing.T) {
+	w := newWorld(overlay.Options{})(t).(*world)
+	s := newSession(t, w)
+	s.release("base")
+	web, copied, ctx := storage.Jail("web"), storage.Jail("copy"), t.Context()
+	s.must(s.d.Clone(ctx, storage.Release("base").Now(), web, storage.CloneOptions{}))
+	w.Edit(t, web, storagetest.Edit{Op: storagetest.Write, Path: "new", Data: []byte("x")})
+	s.must(s.d.Snapshot(ctx, web, "s", storage.SnapshotOptions{}))
+	want := w.Look(t, web)
+	c, err := s.d.Clone(ctx, web.At("s"), copied, storage.CloneOptions{Thick: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	destroyed := false
+	err = c.Do[0].Do(storage.WithPoints(ctx, func(name string) {
+		if name == "layer begun" {
+			destroyed = true
+			s.must(s.d.Destroy(ctx, web, storage.DestroyOptions{}))
+			if _, err := s.d.Destroy(ctx, storage.Release("base"), storage.DestroyOptions{}); !errors.Is(err, fault.Busy) {
+				t.Errorf("destroy of a release that is being copied: %v", err)
+			}
+		}
+	}))
+	if err != nil || !destroyed {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, w.Look(t, copied)); diff != "" {
+		t.Errorf("the copy (-want +got):\n%s", diff)
+	}
+	for _, e := range c.After {
+		if err := e.Do(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := s.layers(); n != 1 {
+		t.Errorf("%d layers, want that of the copy alone", n)
 	}
 }
