@@ -29,16 +29,22 @@ func readImage(data []byte, boot BootID) (*image, error) {
 	if img.h, err = decodeHeader(data); err != nil {
 		return img, err
 	}
-	img.end, img.live = img.h.start, img.h.boot == boot
-	seed, next := img.h.salt.seed(), img.h.base
 	if img.h.is(flagFree) || img.h.start > img.size {
+		img.end, img.live = img.h.start, img.h.boot == boot
 		if !img.h.is(flagFree) && (img.live || img.h.is(flagHeld)) {
 			return img, fmt.Errorf("the log begins behind the end of the file: %w", ErrCorrupt)
 		}
 		return img, nil
 	}
+	return img, img.scan(data[img.h.start:], boot)
+}
+
+// scan reads the frames of the log from data, which begins with the first.
+func (img *image) scan(data []byte, boot BootID) error {
+	seed, next, at := img.h.salt.seed(), img.h.base, int64(0)
+	img.live = img.h.boot == boot
 	for {
-		f, ok := readFrame(data[img.end:], seed)
+		f, ok := readFrame(data[at:], seed)
 		if !ok || f.lsn != next {
 			break
 		}
@@ -46,30 +52,32 @@ func readImage(data []byte, boot BootID) (*image, error) {
 			img.live = string(f.Params) == string(boot[:])
 		}
 		img.frames, img.boots = append(img.frames, f), append(img.boots, img.live)
-		img.end += f.size
+		at += f.size
 		next++
 	}
-	promised := img.behind(data, seed, next)
+	img.end = img.h.start + at
+	promised := img.behind(data, at, next)
 	switch {
 	case img.stale > 0 && (img.live || promised):
-		return img, fmt.Errorf("record %d at byte %d does not verify, later ones do: %w", next, img.end, ErrCorrupt)
+		return fmt.Errorf("record %d at byte %d does not verify, later ones do: %w", next, img.end, ErrCorrupt)
 	case img.h.is(flagHeld) && len(img.frames) < img.h.count && (img.live || img.h.is(flagDurable)):
-		return img, fmt.Errorf("%d of %d records verify: %w", len(img.frames), img.h.count, ErrCorrupt)
+		return fmt.Errorf("%d of %d records verify: %w", len(img.frames), img.h.count, ErrCorrupt)
 	}
-	return img, nil
+	return nil
 }
 
-// behind looks for frames of this log behind its end. promised: one of them says that the record
-// next, which is not there, was on the disk.
-func (img *image) behind(data []byte, seed uint32, next uint64) (promised bool) {
-	for at := img.end; at+frameHead+bodyMin <= img.size; {
+// behind looks for frames of this log behind its end, which is at data[at]. promised: one of them
+// says that the record next, which is not there, was on the disk.
+func (img *image) behind(data []byte, at int64, next uint64) (promised bool) {
+	seed := img.h.salt.seed()
+	for at+frameHead+bodyMin <= int64(len(data)) {
 		f, ok := readFrame(data[at:], seed)
 		if !ok || f.lsn < next {
 			at += frameAlign
 			continue
 		}
 		at += f.size
-		img.stale = at
+		img.stale = img.h.start + at
 		promised = promised || f.synced >= next
 	}
 	return promised

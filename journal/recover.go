@@ -91,7 +91,7 @@ func (r *recovery) all(s events.Step) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(slots, func(a, b slotInfo) int { return slices.Compare(b.h.run[:], a.h.run[:]) })
+	slices.SortStableFunc(slots, func(a, b slotInfo) int { return b.h.started.Compare(a.h.started) })
 	for _, si := range slots {
 		if err := r.slot(s, si.name); err != nil {
 			return err

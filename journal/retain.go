@@ -27,12 +27,12 @@ func (l *Log) prepare(keep []events.Retained) (ready []prepared, err error) {
 			err = errors.Join(err, l.j.discard(ready))
 		}
 	}()
-	data, err := readAt(l.f, 0, l.off)
+	data, err := readAt(l.f, l.h.start, l.off-l.h.start)
 	if err != nil {
 		return nil, err
 	}
-	img, err := readImage(data, l.j.opts.BootID)
-	if err != nil {
+	img := &image{h: l.h}
+	if err := img.scan(data, l.j.opts.BootID); err != nil {
 		return nil, fmt.Errorf("journal: %s: %w", l.name, err)
 	}
 	hi := img.history()

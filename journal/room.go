@@ -35,6 +35,13 @@ func (l *Log) after(rec *events.Record) int64 {
 		todo++
 	case events.RecUndone, events.RecDeferredDone, events.RecResolved:
 		todo = max(todo-1, 0)
+	case events.RecSealed:
+		lsns, _ := decodeFinal(rec.Params)
+		for _, n := range lsns {
+			if e := l.at(n); e != nil && e.state&isUndo != 0 && e.state&(isOver|isSealed|isFailed) == 0 {
+				todo--
+			}
+		}
 	}
 	return todo
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +21,7 @@ type world struct {
 	fail   map[string]error
 	log    []string
 	j      *Journal     // for "-key"
+	dir    string       // if it is not empty things are files in it, seen by all processes
 	gone   bool         // the machine is dead: nothing happens any more
 	step   func() error // before every change; an error is its result
 }
@@ -30,6 +33,9 @@ func (w *world) set(name string, vol bool) error {
 		if err := w.step(); err != nil {
 			return err
 		}
+	}
+	if w.dir != "" {
+		return os.WriteFile(filepath.Join(w.dir, name), nil, 0o600)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -45,6 +51,12 @@ func (w *world) unset(name string) error {
 		if err := w.step(); err != nil {
 			return err
 		}
+	}
+	if w.dir != "" {
+		if err := os.Remove(filepath.Join(w.dir, name)); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,6 +74,15 @@ func (w *world) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var names []string
+	if w.dir != "" {
+		entries, err := os.ReadDir(w.dir)
+		if err != nil {
+			return err.Error()
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+	}
 	for n := range w.things {
 		names = append(names, n)
 	}
@@ -117,6 +138,7 @@ func (w *world) registry() *events.Registry {
 	r := events.NewRegistry()
 	events.Register[put](r, "thing.put.v1", events.Bind(func(p *put) { p.w = w }))
 	events.Register[vput](r, "thing.vput.v1", events.Bind(func(p *vput) { p.w = w }))
+	events.Register[helped](r, "thing.helped.v1", events.Bind(func(p *helped) { p.w = w }))
 	events.Register[del](r, "thing.delete.v1", events.Bind(func(d *del) { d.w = w }))
 	return r
 }
