@@ -19,7 +19,8 @@ type State struct {
 	Console string   `json:",omitempty"`
 
 	// What processes that join are held to.
-	OwnUsers     bool     `json:",omitempty"` // the jail has a user namespace
+	OwnUsers     bool     `json:",omitempty"` // the jail has ids of its own
+	HostNetwork  bool     `json:",omitempty"` // the jail has no network of its own
 	Capabilities []string `json:",omitempty"`
 }
 

@@ -76,6 +76,7 @@ func (d *Driver) Start(spec sandbox.Spec) ([]events.Effect, error) {
 			Run:          filepath.Join(d.options.Run, spec.ID+"."+token),
 			Console:      spec.Console,
 			OwnUsers:     users != nil,
+			HostNetwork:  spec.Network == sandbox.NetworkHost,
 			Capabilities: bound,
 		},
 		driver: d,

@@ -50,7 +50,8 @@ func (t *target) end(ctx context.Context, boot string) error {
 	if err != nil {
 		return err
 	}
-	if id.pid != 0 {
+	// A file can be wrong about who it means, a namespace cannot: nobody in ours is a jail's.
+	if id.pid != 0 && pidNamespace(id.pid) != pidNamespace(os.Getpid()) {
 		t.id = id
 		if err := t.endProcess(ctx, boot); err != nil {
 			return err

@@ -57,10 +57,12 @@ func (s joinStep) String() string {
 // a child of this process.
 func (e *Exec) join(self *executable, init *pidfd, b *birth) (int, error) {
 	plan := joinPlan{
-		namespaces: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWNET |
-			unix.CLONE_NEWCGROUP,
-		lastCap: uintptr(e.driver.host().lastCap),
-		cgroup:  cloneArgs{exitSignal: uint64(unix.SIGCHLD)},
+		namespaces: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP,
+		lastCap:    uintptr(e.driver.host().lastCap),
+		cgroup:     cloneArgs{exitSignal: uint64(unix.SIGCHLD)},
+	}
+	if !e.Jail.HostNetwork { // even to stay where one is needs a right, over the host's
+		plan.namespaces |= unix.CLONE_NEWNET
 	}
 	if e.Jail.OwnUsers {
 		plan.namespaces |= unix.CLONE_NEWUSER

@@ -32,7 +32,7 @@ func (e *executable) Close() {
 
 // openSelf opens the program. Only a copy is made once and kept.
 func (d *Driver) openSelf() (*executable, error) {
-	e, err := mountedSelf()
+	e, err := mounted(ownProgram)
 	if errors.Is(err, unix.EPERM) {
 		return d.copied()
 	}
@@ -43,10 +43,13 @@ func (d *Driver) openSelf() (*executable, error) {
 // between the child's birth and its execution.
 const firstFree = 64
 
-// mountedSelf opens the program through a mount of its own that is read-only and in no namespace: nothing
+// ownProgram is the running program, whatever has become of its path.
+const ownProgram = "/proc/self/exe"
+
+// mounted opens a program through a mount of its own that is read-only and in no namespace: nothing
 // inside a jail can change that. Without the right to mount that is unix.EPERM.
-func mountedSelf() (*executable, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, "/proc/self/exe", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+func mounted(path string) (*executable, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return nil, fault.New("open", fault.Unknown, "own program", err)
 	}
@@ -61,7 +64,7 @@ func mountedSelf() (*executable, error) {
 // copiedSelf opens a sealed copy of the program in memory, or the program itself if this user could not
 // write it anyway: a jail of this user's cannot either.
 func copiedSelf() (*executable, error) {
-	fd, err := unix.Open("/proc/self/exe", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(ownProgram, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fault.New("open", fault.Unknown, "own program", err)
 	}
@@ -72,7 +75,7 @@ func copiedSelf() (*executable, error) {
 		return nil, err
 	}
 	var e *executable
-	if st.Uid != uint32(os.Geteuid()) && !writable("/proc/self/exe") {
+	if st.Uid != uint32(os.Geteuid()) && !writable(ownProgram) {
 		e, err = raise(fd)
 	} else {
 		e, err = sealedCopy(file)

@@ -28,7 +28,12 @@ func suite() sandboxtest.Suite {
 // probes are what this driver's own tests do in jails and elsewhere.
 func probes() map[string]sandboxtest.Command {
 	return map[string]sandboxtest.Command{
-		"ranges": becomeRanged,
+		"ranges":      becomeRanged,
+		"descriptors": probeDescriptors,
+		"denied":      probeDenied,
+		"writes":      probeWrites,
+		"devices":     probeDevices,
+		"attack":      probeAttack,
 	}
 }
 

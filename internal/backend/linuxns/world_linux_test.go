@@ -27,7 +27,7 @@ func newLab(t testing.TB) *lab {
 	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) { // jails of other ids pass through
 		_ = os.Chmod(d, 0o755)
 	}
-	name := "ioctest" + itoa(os.Getpid()) + "-" + strings.ToLower(filepath.Base(t.Name()))
+	name := "ioctest" + itoa(os.Getpid()) + "-" + strings.ToLower(filepath.Base(t.Name())) + filepath.Base(dir)
 	l := &lab{Driver: New(Options{Run: filepath.Join(dir, "run"), Group: name}), dir: dir, root: filepath.Join(dir, "root")}
 	sandboxtest.MakeRoot(t, l.root)
 	l.spec = sandbox.Spec{ID: name, Root: sandbox.Root{Dir: l.root}, Mounts: sandboxtest.Libraries(t)}
