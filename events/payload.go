@@ -31,7 +31,7 @@ func As[P Payload](ev Event) (P, bool) {
 }
 
 // Named is a payload that is nothing but a type and a key. It serves where a step needs no payload
-// type of its own, and it is what a recorded stream is read back as.
+// type of its own.
 type Named struct {
 	Type  string // EventType
 	Key   string // EventKey, may be empty

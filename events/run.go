@@ -41,8 +41,7 @@ type run struct {
 	logDone    bool
 
 	lane0    lane
-	stack0   [3]frame // of lane 0, so that a short run allocates nothing
-	entries0 [2]entry
+	borrowed *stacks
 
 	mu       sync.Mutex
 	holding  atomic.Bool   // holds has had something
@@ -82,8 +81,9 @@ func (r *run) execute(yield func(Event) bool, p Payload, body func(Step) error) 
 	r.infoPtr.Store(&r.info)
 	r.root = p
 	r.yield, r.gone = yield, yield == nil
-	l := &r.lane0
-	*l = lane{r: r, owner: true, rec: &r.ev, stack: r.stack0[:0], entries: r.entries0[:0]}
+	l, b := &r.lane0, stacksPool.Get().(*stacks) //nolint:forcetypeassert // New gives it
+	r.borrowed = b
+	*l = lane{r: r, owner: true, rec: &r.ev, stack: b.frames[:0], entries: b.entries[:0], spare: &b.comp}
 	defer r.finish() // also while the goroutine panics or exits
 	_ = l.step(p, Forward, 0, nil, func(s Step) error {
 		if err := l.stopErr(); err != nil {
@@ -93,8 +93,28 @@ func (r *run) execute(yield func(Event) bool, p Payload, body func(Step) error) 
 	})
 }
 
+// stacks are what a run of usual size works with. They are most of what a short run would allocate,
+// so they are used again. Nothing of a run but its lane 0 knows them.
+type stacks struct {
+	frames  [8]frame
+	entries [8]entry
+	comp    compensation
+}
+
+//nolint:gochecknoglobals // a free list: what is in it cannot be seen
+var stacksPool = sync.Pool{New: func() any { return new(stacks) }}
+
+// giveBack returns the stacks, cleared of what a run that ended badly may have left.
+func (r *run) giveBack() {
+	l, b := &r.lane0, r.borrowed
+	l.stack, l.entries, l.spare, r.borrowed = nil, nil, nil, nil // a Step that is kept is stale
+	*b = stacks{}
+	stacksPool.Put(b)
+}
+
 // finish lets those go who wait for the run.
 func (r *run) finish() {
+	r.giveBack()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.cancel != nil {
