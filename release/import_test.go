@@ -486,6 +486,37 @@ func TestDirectorySource(t *testing.T) {
 	}
 }
 
+// own is a source that is no archive, as the embedded release is.
+type own struct{ digest string }
+
+func (own) String() string                           { return "own" }
+func (o own) Digest(context.Context) (string, error) { return o.digest, nil }
+
+func (o own) Write(_ context.Context, t release.Target) (release.Written, error) {
+	err := errors.Join(t.Tree.File("x", storage.Attr{Mode: 0o600}, strings.NewReader("x")), t.Progress(1, 1))
+	return release.Written{Digest: o.digest, Files: 1, Bytes: 1}, err
+}
+
+func TestOwnSource(t *testing.T) {
+	w := newWorld(t)
+	o := release.ImportOptions{Name: "own", Source: own{"sha256:1"}, Now: func() time.Time { return time.Unix(0, 0) }}
+	i, err := w.run(o, nil)
+	if err != nil || i.Digest != "sha256:1" || i.Created.Year() != 1970 {
+		t.Errorf("%+v, %v", i, err)
+	}
+	if again, err := w.run(o, nil); err != nil || again != i {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+	o.Source = own{"sha256:2"}
+	if _, err := w.run(o, nil); !errors.Is(err, fault.Exists) {
+		t.Errorf("another: %v", err)
+	}
+	all, err := release.List(t.Context(), w)
+	if err != nil || len(all) != 1 || all[0] != i {
+		t.Errorf("list: %+v, %v", all, err)
+	}
+}
+
 func TestNoArchive(t *testing.T) {
 	dir := t.TempDir()
 	for name, src := range map[string]release.Source{
