@@ -1,6 +1,7 @@
 package ioc_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -38,13 +39,22 @@ func newHost(t testing.TB, o ioc.Options) *testHost {
 		},
 	}
 	if o.Sources == nil {
-		o.Sources = map[string]release.Source{ioc.Embedded: release.Directory("test", "sha256:test", nil)}
+		o.Sources = map[string]release.Source{ioc.Embedded: nothing{}}
 	}
 	var err error
 	if w.Host, err = ioc.Open(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// nothing is the source of an empty release.
+type nothing struct{}
+
+func (nothing) String() string                         { return "nothing" }
+func (nothing) Digest(context.Context) (string, error) { return "sha256:nothing", nil }
+func (nothing) Write(context.Context, release.Target) (release.Written, error) {
+	return release.Written{Digest: "sha256:nothing"}, nil
 }
 
 // must runs an operation, checks its stream, and wants it to succeed.
