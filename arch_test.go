@@ -45,7 +45,7 @@ internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
 internal/backend/all         : events fault storage sandbox internal/backend/...
-.                            : events fault selector config jail release storage sandbox journal internal/atomicfile internal/lock internal/backend/all
+.                            : events fault selector config jail release release/embedded storage sandbox journal internal/atomicfile internal/lock internal/backend/all
 internal/nearest             :
 internal/view                : events fault
 internal/view/term           : events fault internal/view
@@ -275,7 +275,7 @@ func eachDir(t *testing.T, visit func(dir string)) {
 			return err
 		}
 		if dir != "." {
-			if strings.ContainsAny(d.Name()[:1], "._") || d.Name() == "testdata" {
+			if strings.ContainsAny(d.Name()[:1], "._") || d.Name() == "testdata" || dir == "bin" {
 				return fs.SkipDir
 			}
 			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
