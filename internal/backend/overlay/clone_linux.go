@@ -39,7 +39,8 @@ func (d *Driver) Clone(ctx context.Context, src storage.Origin, dst storage.Data
 		e.Bottom, e.ReleaseID = below.Release, below.ReleaseID
 	}
 	final := &state{
-		Version: stateVersion, ID: id, Change: id, Created: d.now(), Origin: src, Upper: id, UserXattr: m.userXattr,
+		Version: stateVersion, ID: id, Change: id, Name: dst.Name, Created: d.now(), Origin: src, Upper: id,
+		UserXattr: m.userXattr,
 	}
 	e.Thick = o.Thick || !m.layers || below.Plain
 	switch {

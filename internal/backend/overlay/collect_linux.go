@@ -102,7 +102,11 @@ func (l layout) users(n storage.Name) ([]storage.Dataset, error) {
 	var by []storage.Dataset
 	err := l.named(func(dir string, s *state) {
 		if s != nil && s.Release == n {
-			by = append(by, storage.Jail(storage.Name(filepath.Base(dir))))
+			name := storage.Name(filepath.Base(dir))
+			if filepath.Dir(dir) != filepath.Join(string(l), "jails") || name[0] == '.' {
+				name = s.Name // it has none now
+			}
+			by = append(by, storage.Jail(name))
 		}
 	})
 	return by, err

@@ -22,7 +22,7 @@ func (d *Driver) Fill(_ context.Context, set storage.Dataset) (storage.Filling, 
 		return nil, storage.Exists("fill", set.Now())
 	}
 	id := newID()
-	s := &state{Version: stateVersion, ID: id, Change: id, Created: d.now()}
+	s := &state{Version: stateVersion, ID: id, Change: id, Name: set.Name, Created: d.now()}
 	if set.Kind == storage.Jails {
 		s.Plain, s.Upper = true, id
 	}

@@ -19,6 +19,7 @@ type state struct {
 	Version   int            `json:"version"`
 	ID        string         `json:"id"`     // of the dataset
 	Change    string         `json:"change"` // the last one's id: no two states are equal
+	Name      storage.Name   `json:"name"`   // that it was made under
 	Created   time.Time      `json:"created"`
 	Origin    storage.Origin `json:"origin,omitzero"`
 	Release   storage.Name   `json:"release,omitempty"`    // at the bottom; empty: the oldest layer is complete
