@@ -617,3 +617,45 @@ func TestLinuxLimits(t *testing.T) {
 	must(t, web.Stop(ioc.StopOptions{}))
 	nothingLeft(t, h)
 }
+
+// TestLinuxStopTimeout stops a jail whose process does not want to end: it is given its time, and no more.
+func TestLinuxStopTimeout(t *testing.T) {
+	h := realHost(t)
+	web := h.JailGenerator("web")
+	must(t, web.Create(ioc.CreateOptions{Properties: map[string]string{"stop_timeout": "1"}}))
+	must(t, web.Start())
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	ended := make(chan sandbox.Exit, 1)
+	go func() {
+		o := command("/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done")
+		o.Stdio.Out = w
+		exit, err := web.Exec(o).Do(t.Context(), eventstest.Watch(t))
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- exit
+	}()
+	if _, err := r.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	evs, _, err := eventstest.Record(t, web.Stop(ioc.StopOptions{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("it was given %v", took)
+	}
+	if got := eventstest.Outline(evs); !strings.Contains(got, "processes were left after 1s and are killed") {
+		t.Errorf("got\n%s", got)
+	}
+	if exit := <-ended; exit.Signal != syscall.SIGKILL {
+		t.Errorf("it ended by itself: %v", exit)
+	}
+	nothingLeft(t, h)
+}

@@ -7,7 +7,7 @@
 // The program keeps three pages of memory. It holds the jail's namespaces by existing, waits for
 // orphans that end, and passes signals on:
 //
-//   - SIGTERM goes to every process of the jail; when the last has ended, or after five seconds,
+//   - SIGTERM goes to every process of the jail; when the last has ended, or after an hour,
 //     the program ends, and with it whatever is left.
 //   - Any other signal that can be blocked, but SIGCHLD, goes to every process of the jail.
 package tinyinit

@@ -10,8 +10,9 @@ const (
 	everyone         = -1 // for kill(2): every process one may signal but the caller and process 1
 )
 
-// graceTicks bounds the time between SIGTERM and the end, in timeouts of wait: 50 of 100 ms.
-const graceTicks = 50
+// graceTicks bounds the time between SIGTERM and the end, in timeouts of wait of 100 ms: an hour. Who
+// asks for the end has a bound of its own; this one is for when that one died. It fits in 16 bits.
+const graceTicks = 36000
 
 // write emits the program. There is one variable: how many ticks are left, zero while nobody has asked
 // for the end. wait's timeout is nil until then.
