@@ -164,7 +164,7 @@ func (x *player) item(s events.Step, it *Item, path string) error {
 		return nil
 	case Seals:
 		return x.seal(s)
-	case Child:
+	case Nests:
 		return s.Do(&events.Named{Type: "test.step", Key: path}, x.body(&it.Bodies[0], path))
 	case Parallel:
 		opts := []events.GroupOption{events.Limit(it.Limit)}

@@ -52,7 +52,7 @@ const (
 	Acts     ItemKind = "action"   // ApplyWith; Amend if Learn
 	Applies  ItemKind = "apply"    // Apply, of an effect that ends with Works
 	Defers   ItemKind = "defer"    // Defer, of an effect; or AfterCommit, if Learn
-	Child    ItemKind = "child"    // Do of Bodies[0]
+	Nests    ItemKind = "child"    // Do of Bodies[0]
 	Parallel ItemKind = "parallel" // Group of Bodies
 	Informs  ItemKind = "progress"
 	Seals    ItemKind = "seal"
@@ -128,8 +128,10 @@ type Consumer struct {
 type Config struct {
 	Depth    int  // of steps below the root; 0: 3
 	Children int  // items of a body at most; 0: 4
-	Durable  bool // only what survives a kill: see Place
+	Durable  bool // only what a crash test can use: see Files
 	Records  int  // greatest At of a consumer; 0: 40
+
+	calm bool // no panics: inside a compensation of a durable program, which must not fail
 }
 
 func (c Config) withDefaults() Config {
@@ -178,7 +180,7 @@ func (c Config) body(t *rapid.T, depth int) Body {
 		b.Do = append(b.Do, c.item(t, depth))
 	}
 	b.End = oneOf(t, "end", Return, Return, Return, Return, Return, Fail, Fail, Skips, Panics, Exits)
-	if b.End == Exits && c.Durable {
+	if b.End == Exits && c.Durable || b.End == Panics && c.calm {
 		b.End = Fail
 	}
 	return b
@@ -187,14 +189,14 @@ func (c Config) body(t *rapid.T, depth int) Body {
 func (c Config) item(t *rapid.T, depth int) Item {
 	kinds := []ItemKind{Applies, Acts, Closure, Informs, Defers, Holds}
 	if depth > 0 {
-		kinds = append(kinds, Child, Child, Child, Child, Parallel, Parallel)
+		kinds = append(kinds, Nests, Nests, Nests, Nests, Parallel, Parallel)
 	}
 	if !c.Durable {
 		kinds = append(kinds, Seals)
 	}
 	it := Item{Kind: oneOf(t, "kind", kinds...)}
 	switch it.Kind {
-	case Child:
+	case Nests:
 		it.Bodies = []Body{c.body(t, depth-1)}
 		it.Handled = rapid.Bool().Draw(t, "handled")
 	case Parallel:
@@ -202,11 +204,11 @@ func (c Config) item(t *rapid.T, depth int) Item {
 			it.Bodies = append(it.Bodies, c.body(t, depth-1))
 		}
 		it.Handled = rapid.Bool().Draw(t, "handled")
-		it.Settle = chance(t, 3)
+		it.Settle = chance(t, 3) || c.Durable // what a cancelled lane did is a matter of chance
 		it.Limit = rapid.IntRange(0, 2).Draw(t, "limit")
 	case Applies:
 		it.Works = oneOf(t, "works", Changes, Changes, Changes, Changes, FailsBefore, FailsAfter, PanicsAfter, ExitsAfter, FailUntouched, SkipsItself)
-		if it.Works == ExitsAfter && c.Durable {
+		if it.Works == ExitsAfter && c.Durable || it.Works == PanicsAfter && c.calm {
 			it.Works = FailsAfter
 		}
 		it.Handled = rapid.Bool().Draw(t, "handled")
@@ -232,6 +234,7 @@ func (c Config) undo(t *rapid.T, depth int, steps bool) Undo {
 		return u
 	}
 	if steps && depth > 0 && chance(t, 2) {
+		c.calm = c.Durable
 		body := c.body(t, depth-1)
 		u.Nested = &body
 		u.Handled = rapid.Bool().Draw(t, "handled")
