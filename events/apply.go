@@ -277,7 +277,7 @@ func (s Step) Seal() error {
 		if err != nil {
 			return err
 		}
-		if err := log.Seal(lsns, retained(l.entries[base:])); err != nil {
+		if err := log.Seal(lsns, r.keep(l.entries[base:])); err != nil {
 			return err
 		}
 	}

@@ -25,8 +25,9 @@ type Log interface {
 
 // Retained are the effects that a committed run keeps under a key until they are released.
 type Retained struct {
-	Key  string
-	LSNs []uint64 // in the order of registration
+	Key    string
+	LSNs   []uint64 // in the order of registration
+	Extend bool     // add to what another run retained under Key; else Key must be free, or the run's own
 }
 
 // RecordType tells what a Record says.

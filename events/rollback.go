@@ -420,7 +420,7 @@ func (l *lane) commit(d int) error {
 	retain(l.entries, f.retain())
 	r.probe("committing", f.id, f.payload)
 	if log := r.currentLog(); log != nil {
-		if err := log.Commit(retained(l.entries)); err != nil {
+		if err := log.Commit(r.keep(l.entries)); err != nil {
 			r.dirty.Store(true) // what the log says now is for a recovery to find out
 			return err
 		}

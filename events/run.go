@@ -49,6 +49,7 @@ type run struct {
 	waiters  chan struct{} // closed at the end; nil: nobody waits
 	residue  []Residue
 	holds    []func()
+	extends  []string // keys under which others have retained effects
 	log      Log
 	logErr   error
 	ctx      context.Context //nolint:containedctx // made when somebody asks: most steps do not

@@ -206,7 +206,7 @@ func TestCorruptIsRefused(t *testing.T) {
 		if _, err := j.Release("k", w.registry()).Do(t.Context()); !errors.Is(err, fault.Corrupt) {
 			t.Errorf("Release: %v", err)
 		}
-		if err := w.do(t, j, "e @k"); !errors.Is(err, fault.Exists) {
+		if err := w.do(t, j, "e @k"); !errors.Is(err, fault.Corrupt) {
 			t.Errorf("retained over: %v", err)
 		}
 		wantWorld(t, w, "a b c d")
@@ -513,4 +513,37 @@ func TestManySlots(t *testing.T) {
 	if err := w.do(t, j, "b"); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestExtend: effects join what another run retained, and go with it.
+func TestExtend(t *testing.T) {
+	journals(t, func(t *testing.T, j *Journal) {
+		w := newWorld()
+		if err := w.do(t, j, "va +k"); !errors.Is(err, fault.NotFound) {
+			t.Errorf("extended nothing: %v", err)
+		}
+		if err := w.do(t, j, "a va @k"); err != nil {
+			t.Fatal(err)
+		}
+		before, _, _ := j.Lookup("k")
+		if err := w.do(t, j, "b vb +k"); err != nil {
+			t.Fatal(err)
+		}
+		h, ok, err := j.Lookup("k")
+		if err != nil || !ok || len(h.Records) != 4 || h.Run != before.Run || h.Root != "test.op a va @k" {
+			t.Errorf("Lookup: %+v, %v, %v", h, ok, err)
+		}
+		if err := w.do(t, reborn(j), "c +k"); !errors.Is(err, fault.NotFound) {
+			t.Errorf("extended what a reboot took away: %v", err)
+		}
+		w.log = nil
+		if out, err := j.Release("k", w.registry()).Do(t.Context()); err != nil || out.Undone != 4 {
+			t.Errorf("Release: %+v, %v", out, err)
+		}
+		if got := strings.Join(w.log, " "); got != "-vb -b -va -a" {
+			t.Errorf("released in the order %s", got)
+		}
+		wantWorld(t, w, "")
+		wantClean(t, j)
+	})
 }

@@ -21,10 +21,11 @@ type header struct {
 	boot    BootID
 	started time.Time
 	pid     int
-	start   int64  // where the first frame is
-	base    uint64 // the first frame's LSN
-	end     int64  // flagFree: where the frames ended
-	count   int    // held: how many records it was made with
+	start   int64        // where the first frame is
+	base    uint64       // the first frame's LSN
+	end     int64        // flagFree: where the frames ended
+	count   int          // held: how many records it was made with
+	by      events.RunID // held: the run that made it; run is the first that retained under the key
 	host    string
 	typ     string // of the run's root event
 	key     string // of the run's root event
@@ -35,7 +36,7 @@ const (
 	headerVersion = 1
 	sector        = 512
 	headerSize    = 2 * sector
-	headerFixed   = 104 // where the strings begin
+	headerFixed   = 120 // where the strings begin
 
 	flagFree    = 1 << 0 // nobody's: nothing of the log is needed any more
 	flagDurable = 1 << 1 // frames in the slot may matter after a power cut as long as the header on disk is old
@@ -68,6 +69,7 @@ func (h *header) encode() []byte {
 	le.PutUint64(b[72:], uint64(h.end))   //nolint:gosec // as int64 again
 	le.PutUint32(b[80:], uint32(h.pid))   //nolint:gosec // as int32 again
 	le.PutUint32(b[84:], uint32(h.count)) //nolint:gosec // bounded by the file's size
+	copy(b[96:], h.by[:])
 	at := headerFixed
 	for i, s := range [...]string{shorten(h.host, 64), shorten(h.typ, 100), shorten(h.key, 200)} {
 		b[88+i] = byte(len(s))
@@ -129,6 +131,7 @@ func decodeCopy(b []byte) (h header, err error) {
 	h.end = int64(le.Uint64(b[72:]))      //nolint:gosec // checked below
 	h.pid = int(int32(le.Uint32(b[80:]))) //nolint:gosec // as written
 	h.count = int(le.Uint32(b[84:]))
+	copy(h.by[:], b[96:])
 	at := headerFixed
 	for i, s := range [...]*string{&h.host, &h.typ, &h.key} {
 		n := int(b[88+i])

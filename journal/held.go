@@ -65,7 +65,6 @@ type heldFile struct {
 	img  *image
 	hi   *history
 	left []*effect // to be undone, newest first
-	root string
 }
 
 // readHeld reads one file. false: there is none, or nothing was ever written to it.
@@ -103,7 +102,7 @@ func (j *Journal) parseHeld(f file, key, suffix string) (h heldFile, ok bool, er
 	if h.Corrupt == nil && !img.h.is(flagHeld) {
 		h.Corrupt = fmt.Errorf("it is not a file of retained effects: %w", ErrCorrupt)
 	}
-	h.Run, h.Root, h.root = img.h.info(), img.h.root(), img.h.root()
+	h.Run, h.Root = img.h.info(), img.h.root()
 	h.SameBoot = img.h.boot == j.opts.BootID
 	if h.Corrupt != nil {
 		return h, true, nil

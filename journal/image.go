@@ -10,8 +10,7 @@ import (
 type image struct {
 	h      header
 	frames []frame
-	boots  []bool // frames[i] was written since the machine booted
-	end    int64  // where the next frame goes
+	end    int64 // where the next frame goes
 	size   int64
 	stale  int64 // where the last frame ends that lies behind end and is not part of the log; 0: none
 	live   bool  // the last frame was written since the machine booted
@@ -43,6 +42,7 @@ func readImage(data []byte, boot BootID) (*image, error) {
 func (img *image) scan(data []byte, boot BootID) error {
 	seed, next, at := img.h.salt.seed(), img.h.base, int64(0)
 	img.live = img.h.boot == boot
+	img.frames = make([]frame, 0, max(8, min(img.h.count, 64)))
 	for {
 		f, ok := readFrame(data[at:], seed)
 		if !ok || f.lsn != next {
@@ -51,7 +51,8 @@ func (img *image) scan(data []byte, boot BootID) error {
 		if f.Type == events.RecAttempt || f.Type == events.RecRelease { // what follows is recovery's
 			img.live = string(f.Params) == string(boot[:])
 		}
-		img.frames, img.boots = append(img.frames, f), append(img.boots, img.live)
+		f.live = img.live
+		img.frames = append(img.frames, f)
 		at += f.size
 		next++
 	}
@@ -101,7 +102,7 @@ type history struct {
 	held      bool
 	effects   []effect // by LSN
 	commit    uint64   // LSN of COMMIT; 0: not committed
-	keys      []string // published by COMMIT and SEALED
+	kept      []kept   // published by COMMIT and SEALED
 	releasing bool
 }
 
@@ -116,15 +117,15 @@ func (img *image) history() *history {
 					LSN: f.lsn, Event: f.Event, Name: f.Name, Params: f.Params,
 					Volatile: f.Volatile, Deferred: f.Type == events.RecDefer,
 				},
-				ref: f.Ref, gone: f.Volatile && !img.boots[i],
+				ref: f.Ref, gone: f.Volatile && !f.live,
 			})
 		case events.RecCommit:
 			hi.commit = f.lsn
-			_, keys := decodeFinal(f.Params)
-			hi.keys = append(hi.keys, keys...)
+			_, files := decodeFinal(f.Params)
+			hi.kept = append(hi.kept, files...)
 		case events.RecSealed:
-			lsns, keys := decodeFinal(f.Params)
-			hi.keys = append(hi.keys, keys...)
+			lsns, files := decodeFinal(f.Params)
+			hi.kept = append(hi.kept, files...)
 			for _, lsn := range lsns {
 				if e := hi.at(lsn); e != nil {
 					e.sealed = true

@@ -292,7 +292,7 @@ func TestSeeds(t *testing.T) {
 		body := appendFrame(nil, 0, fr.lsn, fr.synced, &fr.Record)[frameHead:]
 		bodies = append(append(bodies, byte(len(body))), body...)
 	}
-	commit := events.Record{Type: events.RecCommit, Params: encodeFinal(nil, []uint64{1, 2, 9}, []string{"jail/web", ""})}
+	commit := events.Record{Type: events.RecCommit, Params: encodeFinal(nil, []uint64{1, 2, 9}, []kept{{"jail/web", salt{1}}, {"", salt{2}}})}
 	body := appendFrame(nil, 0, 21, 20, &commit)[frameHead:]
 	want["bodies"] = append(append(bodies, byte(len(body))), body...)
 	for name, data := range want {

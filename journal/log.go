@@ -176,11 +176,11 @@ func (l *Log) final(typ events.RecordType, lsns []uint64, keep []events.Retained
 	if err != nil {
 		return err
 	}
-	var keys []string
+	files := make([]kept, 0, len(ready))
 	for _, p := range ready {
-		keys = append(keys, p.key)
+		files = append(files, p.kept)
 	}
-	rec.Params = encodeFinal(nil, lsns, keys)
+	rec.Params = encodeFinal(nil, lsns, files)
 	if _, err := l.append(&rec); err != nil {
 		return errors.Join(err, l.j.discard(ready))
 	}

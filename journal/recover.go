@@ -145,7 +145,7 @@ func (r *recovery) slot(s events.Step, name string) error {
 		return err
 	}
 	hi := img.history()
-	if err := r.j.publishFor(img.h.run, hi.keys); err != nil {
+	if err := r.j.publishKept(hi.kept); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	todo, report := hi.left()

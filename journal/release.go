@@ -75,7 +75,7 @@ type taken struct {
 func (j *Journal) take(key string) (*taken, error) {
 	for range 100 { // a release that ends at the same time takes the file away from under us
 		for _, suffix := range []string{"", suffixOut} {
-			t, again, err := j.takeFile(key, suffix)
+			t, again, err := j.takeFile("release", key, suffix)
 			if t != nil || err != nil {
 				return t, err
 			}
@@ -91,7 +91,7 @@ func (j *Journal) take(key string) (*taken, error) {
 }
 
 // takeFile locks one file. again: it is not where it was.
-func (j *Journal) takeFile(key, suffix string) (t *taken, again bool, err error) {
+func (j *Journal) takeFile(op, key, suffix string) (t *taken, again bool, err error) {
 	name := heldName(key) + suffix
 	f, err := j.fs.open(name, false, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -103,7 +103,7 @@ func (j *Journal) takeFile(key, suffix string) (t *taken, again bool, err error)
 	t = &taken{j: j, f: f, name: name}
 	ok, err := tryLock(f)
 	if err == nil && !ok {
-		err = fault.InUse("release", key, &fault.HeldError{Op: "release"})
+		err = fault.InUse(op, key, &fault.HeldError{Op: "release"})
 	}
 	if err == nil {
 		if ok, err = f.is(name); err == nil && !ok {
@@ -117,7 +117,7 @@ func (j *Journal) takeFile(key, suffix string) (t *taken, again bool, err error)
 		return nil, true, errors.Join(removeFile(j.fs, name), t.close())
 	}
 	if err == nil && t.Corrupt != nil {
-		err = fault.New("release", fault.Corrupt, key, t.Corrupt).
+		err = fault.New(op, fault.Corrupt, key, t.Corrupt).
 			WithRemedy("look at what " + t.Root + " left, undo it by hand, and forget " + key)
 	}
 	if err != nil {
@@ -171,7 +171,7 @@ func (t *taken) close() error { return errors.Join(t.f.unlock(), t.f.Close()) }
 
 // release goes on with a release that was broken off.
 func (r *recovery) release(s events.Step, key string) error {
-	t, _, err := r.j.takeFile(key, suffixOut)
+	t, _, err := r.j.takeFile("release", key, suffixOut)
 	switch {
 	case errors.Is(err, fault.Busy): // it lives
 		return nil

@@ -12,9 +12,18 @@ import (
 
 // prepared is a file of effects that its run will keep if it commits. It is locked.
 type prepared struct {
-	key     string
+	kept
 	f       file
+	prior   *taken // what it replaces; nil if nothing
 	durable bool
+}
+
+func (p *prepared) close() error {
+	err := errors.Join(p.f.unlock(), p.f.Close())
+	if p.prior != nil {
+		err = errors.Join(err, p.prior.close())
+	}
+	return err
 }
 
 // prepare writes what keep lists to files that do not count yet. All or none are there afterwards.
@@ -59,48 +68,117 @@ func (j *Journal) prepare(h *header, hi *history, keep events.Retained) (p prepa
 	if err := checkKey(keep.Key); err != nil {
 		return p, err
 	}
-	held := *h
-	held.flags, held.start, held.base, held.end = flagHeld, headerSize, 1, 0
-	_, _ = rand.Read(held.salt[:]) // it never fails
-	frames := make([]byte, headerSize, 4*headerSize)
+	if p.f, err = j.reserve(keep.Key); err != nil { // nobody else can take the key while it is there
+		return p, err
+	}
+	c := content{header: *h}
+	c.header.by = h.run
+	prior, err := p.lockPrior(j, h, keep.Extend)
+	if err != nil {
+		return p, err
+	}
+	if prior != nil {
+		c.header = prior.img.h
+		c.header.by = h.run
+		for i := range prior.hi.effects {
+			if e := &prior.hi.effects[i]; prior.hi.standing(e) {
+				c.add(e)
+			}
+		}
+	}
 	for _, lsn := range keep.LSNs {
 		e := hi.at(lsn)
 		if e == nil {
 			return p, fmt.Errorf("retain %s: record %d is not in the log", keep.Key, lsn)
 		}
-		if e.undone || e.Deferred {
-			continue
+		if !e.undone && !e.Deferred {
+			c.add(e)
 		}
-		held.count++
-		rec := events.Record{Type: events.RecUndo, Volatile: e.Volatile, Event: e.Event, Name: e.Name, Params: e.Params}
-		frames = appendFrame(frames, held.salt.seed(), uint64(held.count), 0, &rec) //nolint:gosec // counts up
-		p.durable = p.durable || !e.Volatile
 	}
-	if p.durable {
-		held.flags |= flagDurable
+	b := c.encode()
+	p.durable, p.salt = c.durable, c.header.salt
+	err = writeAll(p.f, b, 0)
+	if err == nil && p.durable && j.opts.Durability == PowerSafe {
+		err = p.f.sync()
 	}
-	copy(frames, held.encode())
-	frames = append(frames, make([]byte, held.count*roomEffect+roomFinal)...)
-	return p, j.writePrepared(&p, frames)
+	if err != nil {
+		return p, fmt.Errorf("retain %s: %w", p.key, err)
+	}
+	return p, nil
 }
 
-func (j *Journal) writePrepared(p *prepared, content []byte) error {
-	f, err := j.reserve(p.key)
-	if err != nil {
-		return err
+// content is what is put into a file of retained effects.
+type content struct {
+	header  header
+	effects []*effect
+	durable bool
+}
+
+func (c *content) add(e *effect) {
+	c.effects = append(c.effects, e)
+	c.durable = c.durable || !e.Volatile
+}
+
+// encode gives the file, with room for what a release writes to it.
+func (c *content) encode() []byte {
+	h := &c.header
+	h.flags, h.start, h.base, h.end, h.count = flagHeld, headerSize, 1, 0, len(c.effects)
+	if c.durable {
+		h.flags |= flagDurable
 	}
-	p.f = f
-	if err := j.vacant(p.key); err != nil { // nobody else can take it while our file is there
-		return err
+	_, _ = rand.Read(h.salt[:]) // it never fails
+	b := h.encode()
+	for i, e := range c.effects {
+		rec := events.Record{Type: events.RecUndo, Volatile: e.Volatile, Event: e.Event, Name: e.Name, Params: e.Params}
+		b = appendFrame(b, h.salt.seed(), uint64(i+1), 0, &rec)
 	}
-	err = writeAll(f, content, 0)
-	if err == nil && p.durable && j.opts.Durability == PowerSafe {
-		err = f.sync()
+	return append(b, make([]byte, len(c.effects)*roomEffect+2*roomFinal)...)
+}
+
+// lockPrior gives what is kept under the key already if the run may add to it, locked against a
+// release; nil if nothing is. It is an error if the key is not the run's to take.
+func (p *prepared) lockPrior(j *Journal, h *header, extend bool) (*heldFile, error) {
+	for range 100 { // a release may end at the same time
+		t, again, err := j.takeFile("retain", p.key, "")
+		if again {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if t == nil {
+			break
+		}
+		p.prior = t
+		switch {
+		case t.hi.releasing, !extend && t.img.h.by != h.run && t.img.h.run != h.run && len(t.left) > 0:
+			return nil, t.occupied()
+		case len(t.left) == 0 || t.img.h.boot != h.boot && !extend:
+			return nil, nil //nolint:nilnil // a reboot took it away
+		case t.img.h.boot != h.boot:
+			return nil, fault.New("extend", fault.NotFound, p.key, errors.New("the machine was rebooted since it was retained"))
+		}
+		return &t.heldFile, nil
 	}
-	if err != nil {
-		return fmt.Errorf("retain %s: %w", p.key, err)
+	out, ok, err := j.readHeld(p.key, suffixOut)
+	switch {
+	case err != nil:
+		return nil, err
+	case ok && (out.Corrupt != nil || len(out.left) > 0):
+		return nil, out.occupied()
+	case extend:
+		return nil, fault.New("extend", fault.NotFound, p.key, errors.New("nothing is retained under it"))
 	}
-	return nil
+	return nil, nil //nolint:nilnil // nothing is an answer
+}
+
+// occupied is why nothing else can be retained under h's key.
+func (h *heldFile) occupied() error {
+	why := "effects of " + h.Root + " are retained under it"
+	if h.Releasing {
+		why += " and are being released"
+	}
+	return fault.New("retain", fault.Exists, h.Key, errors.New(why))
 }
 
 // reserve makes the file of a prepared key, and locks it.
@@ -131,32 +209,13 @@ func (j *Journal) reserve(key string) (file, error) {
 	return nil, fault.New("retain", fault.Busy, key, errors.New("a recovery keeps removing its file"))
 }
 
-// vacant reports an error if something is kept under key. What a reboot took away is not.
-func (j *Journal) vacant(key string) error {
-	for _, suffix := range []string{"", suffixOut} {
-		held, ok, err := j.readHeld(key, suffix)
-		if err != nil {
-			return err
-		}
-		if !ok || held.Corrupt == nil && len(held.left) == 0 {
-			continue
-		}
-		why := "effects of " + held.root + " are retained under it"
-		if suffix == suffixOut {
-			why += " and are being released"
-		}
-		return fault.New("retain", fault.Exists, key, errors.New(why))
-	}
-	return nil
-}
-
 // publish gives prepared files the names under which they count.
 func (j *Journal) publish(ready []prepared) error {
 	var failed []error
 	durable := false
 	for _, p := range ready {
 		name := heldName(p.key)
-		failed = append(failed, j.fs.rename(name+suffixNext, name), p.f.unlock(), p.f.Close())
+		failed = append(failed, j.fs.rename(name+suffixNext, name), p.close())
 		durable = durable || p.durable
 	}
 	if durable && j.opts.Durability == PowerSafe {
@@ -169,7 +228,7 @@ func (j *Journal) publish(ready []prepared) error {
 func (j *Journal) discard(ready []prepared) error {
 	var failed []error
 	for _, p := range ready {
-		failed = append(failed, removeFile(j.fs, heldName(p.key)+suffixNext), p.f.unlock(), p.f.Close())
+		failed = append(failed, removeFile(j.fs, heldName(p.key)+suffixNext), p.close())
 	}
 	return errors.Join(failed...)
 }

@@ -76,7 +76,10 @@ func (l *Log) grow(n int64) error {
 	if l.size > 0 {
 		n = max(n, 2*l.size)
 	}
-	n = max(l.j.opts.SlotSize, (n+sector-1)/sector*sector)
+	if !l.h.is(flagHeld) {
+		n = max(n, l.j.opts.SlotSize)
+	}
+	n = (n + sector - 1) / sector * sector
 	if n > maxSlot {
 		return fmt.Errorf("journal: %s: %d bytes are too many", l.name, n)
 	}

@@ -4,27 +4,25 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
-
-	"github.com/libioc/ioc/events"
 )
 
-// publishFor finishes what run began when it committed: it gives its prepared files their names.
-func (j *Journal) publishFor(run events.RunID, keys []string) error {
-	for _, key := range keys {
-		name := heldName(key) + suffixNext
-		h, ok, err := j.readHeld(key, suffixNext)
+// publishKept finishes what a run began when it committed: it gives its prepared files their names.
+func (j *Journal) publishKept(files []kept) error {
+	for _, k := range files {
+		name := heldName(k.key)
+		h, ok, err := j.readHeld(k.key, suffixNext)
 		if err != nil {
 			return err
 		}
-		if !ok || h.Run.ID != run && !h.Run.ID.IsZero() { // published already, or another run's
+		if !ok || h.img.h.salt != k.salt { // published already, and this one is not final
 			continue
 		}
-		if err := j.fs.rename(name, heldName(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := j.fs.rename(name+suffixNext, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	// Also if there was nothing to rename: who did may have died before this.
-	if len(keys) > 0 && j.opts.Durability == PowerSafe {
+	if len(files) > 0 && j.opts.Durability == PowerSafe {
 		return j.fs.syncDir(heldDir)
 	}
 	return nil
@@ -64,10 +62,10 @@ func (j *Journal) sweepFile(f file, name string) error {
 			return err
 		}
 		for _, si := range slots {
-			if si.h.run != h.run {
+			if si.h.run != h.by {
 				continue
 			}
-			committed, err := j.finalKey(si.name, name)
+			committed, err := j.isFinal(si.name, h.salt)
 			if err != nil || committed {
 				return err
 			}
@@ -76,14 +74,18 @@ func (j *Journal) sweepFile(f file, name string) error {
 	if still, err := f.is(name); !still || err != nil { // published meanwhile; the name may be another run's now
 		return err
 	}
-	if key, _, _ := heldKey(strings.TrimPrefix(name, heldDir+"/")); errors.Is(err, ErrCorrupt) && j.vacant(key) == nil {
+	if key, _, _ := heldKey(strings.TrimPrefix(name, heldDir+"/")); errors.Is(err, ErrCorrupt) {
+		if _, taken, err := j.Lookup(key); taken || err != nil {
+			return err
+		}
 		return j.fs.rename(name, heldName(key)) // whoever looks for it shall see that it has rotted
 	}
 	return removeFile(j.fs, name)
 }
 
-// finalKey reports whether the run in slot has made the prepared file final, or may still do so.
-func (j *Journal) finalKey(slot, prepared string) (is bool, err error) {
+// isFinal reports whether the run in slot has made the prepared file with this salt final, or may
+// still do so.
+func (j *Journal) isFinal(slot string, prepared salt) (is bool, err error) {
 	err = j.with(slot, func(f file) error {
 		if free, err := probe(f); !free || err != nil {
 			is = true // somebody works with it
@@ -98,8 +100,8 @@ func (j *Journal) finalKey(slot, prepared string) (is bool, err error) {
 			is = !errors.Is(err, errBlank) // a person decides
 			return nil
 		}
-		for _, key := range img.history().keys {
-			is = is || heldName(key)+suffixNext == prepared
+		for _, k := range img.history().kept {
+			is = is || k.salt == prepared
 		}
 		return nil
 	})

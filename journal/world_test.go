@@ -161,7 +161,7 @@ func (w *world) put(s events.Step, name string) error {
 var errTest = errors.New("test")
 
 // op is an operation out of words: a name is put, "!name" deletes it after the commit, "@key" retains,
-// "-key" releases, "|" seals, "fail" fails.
+// "+key" extends, "-key" releases, "|" seals, "fail" fails.
 func (w *world) op(words string) events.Op[int] {
 	return events.New(&events.Named{Type: "test.op", Key: words}, func(s events.Step) (int, error) {
 		for word := range strings.FieldsSeq(words) {
@@ -175,6 +175,8 @@ func (w *world) op(words string) events.Op[int] {
 				err = s.Defer(&del{Name: word[1:], w: w})
 			case word[0] == '-':
 				_, err = events.Call(s, w.j.Release(word[1:], w.registry()))
+			case word[0] == '+':
+				err = s.Extend(word[1:])
 			case word[0] == '@':
 				err = s.Retain(word[1:])
 			default:
