@@ -12,3 +12,9 @@ func (h *Host) Journal() *journal.Journal  { return h.keeper.Records.(records).j
 func (h *Host) Registry() *events.Registry { return h.keeper.Records.(records).registry }
 func (h *Host) Locks() *lock.Table         { return h.locks }
 func (h *Host) ID() string                 { return h.id }
+
+// Booted are options of a host on a machine that was booted again.
+func (o Options) Booted(n byte) Options {
+	o.boot = journal.BootID{n}
+	return o
+}

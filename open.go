@@ -46,6 +46,8 @@ type Options struct {
 
 	// Durability is what the journal survives. The zero value is a power cut.
 	Durability journal.Durability
+
+	boot journal.BootID // for tests; zero: as the system says
 }
 
 // Backend is the storage and the kernel that a host works with.
@@ -81,7 +83,11 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		j, err = h.openRoot(o)
 	}
 	if err != nil {
-		return nil, fault.New("open", kindOf(err), o.Root, err)
+		failed := fault.New("open", kindOf(err), o.Root, err)
+		if errors.Is(failed, fault.Denied) {
+			failed = failed.WithRemedy("become root, or choose a root directory of your own")
+		}
+		return nil, failed
 	}
 	if o.RollbackTimeout == 0 {
 		o.RollbackTimeout = 10 * time.Minute
@@ -162,7 +168,7 @@ func (h *Host) openRoot(o Options) (*journal.Journal, error) {
 	if h.backend.DryRun {
 		return h.openDryRun(h.backend)
 	}
-	return journal.Open(filepath.Join(root, "journal"), journal.Options{Durability: o.Durability})
+	return journal.Open(filepath.Join(root, "journal"), journal.Options{Durability: o.Durability, BootID: o.boot})
 }
 
 // prepare makes the directory and gives its name without symbolic links. Nobody else may look

@@ -90,7 +90,7 @@ func realRoot(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		clear(t, filepath.Join(dir, "root"))
+		tidy(t, filepath.Join(dir, "root"))
 		if err := errors.Join(os.RemoveAll(dir), lock.Close()); err != nil {
 			t.Error(err)
 		}
@@ -111,14 +111,14 @@ func sweep(t testing.TB, dir string) {
 	if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
 		return
 	}
-	clear(t, filepath.Join(dir, "root"))
+	tidy(t, filepath.Join(dir, "root"))
 	if err := os.RemoveAll(dir); err != nil {
 		t.Logf("sweep: %v", err)
 	}
 }
 
-// clear stops the jails of a root.
-func clear(t testing.TB, root string) {
+// tidy stops the jails of a root.
+func tidy(t testing.TB, root string) {
 	t.Helper()
 	if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
 		return

@@ -20,10 +20,14 @@ func System(p Places) (Backend, error) {
 	if err != nil {
 		return Backend{}, err
 	}
+	run := filepath.Join(p.Run, "sandbox")
+	if err := emptyAfterReboot(p.Run, run); err != nil {
+		return Backend{}, err
+	}
 	return Backend{
 		Name:    "linux",
 		Storage: files,
-		Sandbox: linuxns.New(linuxns.Options{Run: filepath.Join(p.Run, "sandbox"), Group: "ioc-" + p.ID}),
+		Sandbox: linuxns.New(linuxns.Options{Run: run, Group: "ioc-" + p.ID}),
 		Register: func(r *events.Registry) {
 			overlay.Register(r)
 			linuxns.Register(r)
