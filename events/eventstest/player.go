@@ -166,6 +166,8 @@ func (x *player) item(s events.Step, it *Item, path string) error {
 		return x.seal(s)
 	case Nests:
 		return s.Do(&events.Named{Type: "test.step", Key: path}, x.body(&it.Bodies[0], path))
+	case Complete:
+		return s.Complete(&events.Named{Type: "test.complete", Key: path}, x.body(&it.Bodies[0], path))
 	case Parallel:
 		opts := []events.GroupOption{events.Limit(it.Limit)}
 		if it.Settle {

@@ -53,6 +53,7 @@ const (
 	Applies  ItemKind = "apply"    // Apply, of an effect that ends with Works
 	Defers   ItemKind = "defer"    // Defer, of an effect; or AfterCommit, if Learn
 	Nests    ItemKind = "child"    // Do of Bodies[0]
+	Complete ItemKind = "complete" // Complete of Bodies[0]
 	Parallel ItemKind = "parallel" // Group of Bodies
 	Informs  ItemKind = "progress"
 	Seals    ItemKind = "seal"
@@ -189,14 +190,14 @@ func (c Config) body(t *rapid.T, depth int) Body {
 func (c Config) item(t *rapid.T, depth int) Item {
 	kinds := []ItemKind{Applies, Acts, Closure, Informs, Defers, Holds}
 	if depth > 0 {
-		kinds = append(kinds, Nests, Nests, Nests, Nests, Parallel, Parallel)
+		kinds = append(kinds, Nests, Nests, Nests, Nests, Parallel, Parallel, Complete)
 	}
 	if !c.Durable {
 		kinds = append(kinds, Seals)
 	}
 	it := Item{Kind: oneOf(t, "kind", kinds...)}
 	switch it.Kind {
-	case Nests:
+	case Nests, Complete:
 		it.Bodies = []Body{c.body(t, depth-1)}
 		it.Handled = rapid.Bool().Draw(t, "handled")
 	case Parallel:
