@@ -96,9 +96,9 @@ end jail.start web: succeeded
 	}
 	const stop = `begin jail.stop web
   begin jail.detach web
-    begin jail.terminate web
-    end jail.terminate web: succeeded
     begin journal.release jail/web
+      begin jail.terminate web
+      end jail.terminate web: succeeded
       begin revert sandbox.spawn dryrun-web
       end revert sandbox.spawn dryrun-web: succeeded
       begin revert sandbox.group

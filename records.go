@@ -46,8 +46,8 @@ func (r records) Kept(key string) (*jail.Kept, error) {
 	return kept, errors.Join(failed...)
 }
 
-func (r records) Release(s events.Step, key string) error {
-	_, err := events.Call(s, r.journal.Release(key, r.registry))
+func (r records) Release(s events.Step, key string, first func(events.Step)) error {
+	_, err := events.Call(s, r.journal.Release(key, r.registry, journal.First(first)))
 	return err
 }
 

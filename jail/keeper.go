@@ -42,8 +42,9 @@ type Records interface {
 	Keys() ([]string, error)
 	// Kept gives what key retains, and nil if it retains nothing.
 	Kept(key string) (*Kept, error)
-	// Release undoes what key retains, as a child of s. It can be repeated until it succeeds.
-	Release(s events.Step, key string) error
+	// Release undoes what key retains, as a child of s. It can be repeated until it succeeds; once it has
+	// begun, a recovery finishes it. First, which may be nil, is called when it has begun.
+	Release(s events.Step, key string, first func(events.Step)) error
 	// Dirty reports whether there is anything to recover. It is cheap.
 	Dirty() (bool, error)
 	// Recover brings dead runs to their end, as a child of s. Runs it may not touch it leaves alone.

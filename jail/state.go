@@ -20,10 +20,11 @@ type State string
 
 // The states.
 const (
-	Stopped State = "stopped" // it can be started
-	Running State = "running"
-	Dead    State = "dead"   // it was started, and ended by itself; starting or stopping it repairs it
-	Broken  State = "broken" // it cannot be used as it is
+	Stopped  State = "stopped" // it can be started
+	Running  State = "running"
+	Stopping State = "stopping" // its stop has begun and is not over, or was broken off
+	Dead     State = "dead"     // it was started, and ended by itself; starting or stopping it repairs it
+	Broken   State = "broken"   // it cannot be used as it is
 )
 
 // Info is what is known of a jail.
@@ -142,13 +143,17 @@ func (k *Keeper) liveness(ctx context.Context, i *Info, kept *Kept) {
 	}
 	i.started, i.Started = true, kept.Since
 	i.State, i.Remedy = Dead, "start or stop it"
-	i.Reason = "its last stop did not finish"
+	i.Reason = "its start left nothing that runs"
 	for _, e := range kept.Effects {
 		if held, ok := e.(sandbox.Held); ok {
 			i.Sandbox = held.State()
 		}
 	}
-	if i.Sandbox.ID == "" || kept.Releasing {
+	if kept.Releasing {
+		i.State, i.Reason, i.Remedy = Stopping, "its stop has begun and is not over", "wait, or stop it again"
+		return
+	}
+	if i.Sandbox.ID == "" {
 		return
 	}
 	status, err := k.Sandbox.Status(ctx, i.Sandbox)
@@ -172,7 +177,7 @@ func (k *Keeper) settle(s events.Step, i *Info) error {
 		return nil
 	}
 	if err := s.Complete(&Settle{Subject{i.Name}, i.Reason}, func(s events.Step) error {
-		return k.Records.Release(s, Key(i.Name))
+		return k.Records.Release(s, Key(i.Name), nil)
 	}); err != nil {
 		return err
 	}

@@ -97,11 +97,12 @@ func (k *Keeper) stop(s events.Step, i *Info, o StopOptions) error {
 	}
 	patience := s.Context()
 	err := s.Complete(&Detach{Subject{i.Name}}, func(s events.Step) error {
-		if bound := i.seconds("stop_timeout"); bound > 0 && !o.Force {
-			// As above. The stop of the run ends the waiting, and what is left is killed.
-			_ = k.terminate(patience, s, i, bound)
-		}
-		return k.Records.Release(s, Key(i.Name))
+		return k.Records.Release(s, Key(i.Name), func(s events.Step) {
+			if bound := i.seconds("stop_timeout"); bound > 0 && !o.Force {
+				// What went wrong is in the stream, and what is left is killed. The run's stop ends the waiting.
+				_ = k.terminate(patience, s, i, bound)
+			}
+		})
 	})
 	if err != nil {
 		return refused("stop", i.Name, err)

@@ -25,11 +25,25 @@ func (*KeyRelease) EventType() string { return "journal.release" }
 // EventKey is the key.
 func (r *KeyRelease) EventKey() string { return r.Key }
 
+// ReleaseOption configures Release.
+type ReleaseOption func(*releasing)
+
+type releasing struct{ first func(events.Step) }
+
+// First calls f when the release has begun and before anything is undone: for what prepares the undoing and
+// cannot be taken back either, asking processes to end for example. If the process dies in it the next
+// recovery goes on with the release, without f.
+func First(f func(s events.Step)) ReleaseOption { return func(r *releasing) { r.first = f } }
+
 // Release is the operation that undoes, newest first, what is retained under key, and forgets it. It
 // is skipped if nothing is. What cannot be undone stays under the key and fails the operation; it
 // can be repeated. A release goes forward: if its run fails later what it undid stays undone, and if
 // its process dies the next recovery goes on with it.
-func (j *Journal) Release(key string, reg *events.Registry) events.Op[Released] {
+func (j *Journal) Release(key string, reg *events.Registry, opts ...ReleaseOption) events.Op[Released] {
+	var o releasing
+	for _, opt := range opts {
+		opt(&o)
+	}
 	return events.New(&KeyRelease{key}, func(s events.Step) (out Released, err error) {
 		t, err := j.take(key)
 		if err != nil {
@@ -48,6 +62,9 @@ func (j *Journal) Release(key string, reg *events.Registry) events.Op[Released] 
 		defer done()
 		if rep.log, err = t.begin(); err != nil {
 			return out, err
+		}
+		if o.first != nil {
+			o.first(s)
 		}
 		got := rep.run(s, t.left)
 		out.Undone, out.Left = got.undone, got.left
