@@ -77,7 +77,7 @@ func chmod(ctx context.Context, p *applet.Proc) error {
 	if len(args) == 0 {
 		return applet.Usagef("a mode and a file are needed")
 	}
-	if _, err := parseMode(mode, 0, false, 0); err != nil {
+	if _, err := ParseMode(mode, 0, false, 0); err != nil {
 		return applet.Usagef("%s", err)
 	}
 	mask := umask()
@@ -98,7 +98,7 @@ func chmod(ctx context.Context, p *applet.Proc) error {
 				}
 			}
 			old := sysStat(fi).Mode & 0o7777
-			bits, err := parseMode(mode, old, fi.IsDir(), mask)
+			bits, err := ParseMode(mode, old, fi.IsDir(), mask)
 			if err == nil {
 				err = syscall.Chmod(p.Path(name), bits)
 			}

@@ -437,7 +437,7 @@ func install(ctx context.Context, p *applet.Proc) error {
 	if err != nil {
 		return err
 	}
-	bits, err := parseMode(*mode, 0, false, 0)
+	bits, err := ParseMode(*mode, 0, false, 0)
 	if err != nil {
 		return err
 	}

@@ -360,7 +360,7 @@ func permissions(v string) (predicate, error) {
 	if kind == '-' || kind == '/' {
 		v = v[1:]
 	}
-	bits, err := parseMode(v, 0, false, 0)
+	bits, err := ParseMode(v, 0, false, 0)
 	if err != nil {
 		return nil, applet.Usagef("%s", err)
 	}

@@ -38,7 +38,7 @@ func mkdir(_ context.Context, p *applet.Proc) error {
 		}
 		if err == nil && *mode != "" {
 			var bits uint32
-			if bits, err = parseMode(*mode, 0o777, true, umask()); err == nil {
+			if bits, err = ParseMode(*mode, 0o777, true, umask()); err == nil {
 				err = syscall.Chmod(p.Path(name), bits)
 			}
 		}
@@ -137,7 +137,7 @@ func makeNode(path string, kind uint32, dev uint64, mode string) error {
 	bits := uint32(0o666)
 	if mode != "" {
 		var err error
-		if bits, err = parseMode(mode, 0o666, false, umask()); err != nil {
+		if bits, err = ParseMode(mode, 0o666, false, umask()); err != nil {
 			return err
 		}
 	}

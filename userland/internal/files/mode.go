@@ -49,8 +49,8 @@ func modeString(mode uint32) string {
 	return string(b)
 }
 
-// parseMode applies a mode such as 755, u+x or go=rX to an old one. Only the permission bits are used.
-func parseMode(s string, old uint32, dir bool, umask uint32) (uint32, error) {
+// ParseMode applies a mode such as 755, u+x or go=rX to an old one. Only the permission bits are used.
+func ParseMode(s string, old uint32, dir bool, umask uint32) (uint32, error) {
 	if n, err := strconv.ParseUint(s, 8, 16); err == nil {
 		if n > 0o7777 {
 			return 0, fmt.Errorf("bad mode %q", s)

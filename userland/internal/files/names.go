@@ -105,37 +105,53 @@ func pwd(_ context.Context, p *applet.Proc) error {
 // absolute makes a path absolute, and removes its symbolic links as far as it exists. missing says how
 // much may be missing: 0 nothing, 1 the last part, 2 anything.
 func absolute(p *applet.Proc, path string, missing int) (string, error) {
-	full := path
-	if !filepath.IsAbs(full) {
+	if path == "" {
+		return "", syscall.ENOENT
+	}
+	rest := strings.Split(path, "/")
+	if !filepath.IsAbs(path) {
 		dir, err := workDir(p)
 		if err != nil {
 			return "", err
 		}
-		full = dir + "/" + path
+		rest = append(strings.Split(dir, "/"), rest...)
 	}
-	real, err := filepath.EvalSymlinks(full)
-	if err == nil || missing == 0 || !errors.Is(err, os.ErrNotExist) {
-		return real, err
-	}
-	if target, lerr := os.Readlink(full); lerr == nil && missing == 1 {
-		if !filepath.IsAbs(target) {
-			target = filepath.Dir(full) + "/" + target
+	const maxLinks = 40
+	at := "/"
+	for links := 0; len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			at = filepath.Dir(at)
+			continue
 		}
-		full = target
+		next := filepath.Join(at, part)
+		fi, err := os.Lstat(next)
+		switch {
+		case err == nil && fi.Mode()&os.ModeSymlink != 0:
+			target, err := os.Readlink(next)
+			if err != nil {
+				return "", err
+			}
+			if links++; links > maxLinks {
+				return "", syscall.ELOOP
+			}
+			if filepath.IsAbs(target) {
+				at = "/"
+			}
+			rest = append(strings.Split(target, "/"), rest...)
+			continue
+		case err == nil && !fi.IsDir() && len(rest) > 0 && missing < 2:
+			return "", syscall.ENOTDIR
+		case err != nil && missing == 0, err != nil && missing == 1 && strings.Join(rest, "") != "":
+			return "", err
+		}
+		at = next
 	}
-	full = strings.TrimRight(full, "/")
-	dir, base := filepath.Split(full)
-	if missing == 1 {
-		missing = 0
-	}
-	if dir == "" || dir == full {
-		return full, nil
-	}
-	real, err = absolute(p, strings.TrimRight(dir, "/")+"/.", missing)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(real, base), nil
+	return at, nil
 }
 
 func readlink(_ context.Context, p *applet.Proc) error {

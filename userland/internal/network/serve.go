@@ -204,10 +204,12 @@ func accept(ctx context.Context, p *applet.Proc, proto, addr string, keep bool, 
 	}
 }
 
-// talk copies both ways until the other side has finished.
+// talk copies both ways until both sides have finished.
 func talk(p *applet.Proc, conn net.Conn, limit time.Duration) error {
 	defer conn.Close()
+	sent := make(chan struct{})
 	go func() {
+		defer close(sent)
 		io.Copy(conn, p.Stdin)
 		if half, ok := conn.(interface{ CloseWrite() error }); ok {
 			half.CloseWrite()
@@ -224,7 +226,11 @@ func talk(p *applet.Proc, conn net.Conn, limit time.Duration) error {
 				return werr
 			}
 		}
-		if err == io.EOF || errors.Is(err, os.ErrDeadlineExceeded) {
+		if err == io.EOF {
+			<-sent
+			return nil
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
 		}
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/libioc/ioc/userland/internal/applet"
@@ -200,7 +201,7 @@ func (f *fetcher) try(u *url.URL, name string) (again bool, err error) {
 		if dns, ok := errors.AsType[*net.DNSError](err); ok {
 			return !dns.IsNotFound, errors.New(lookupReason(err))
 		}
-		return true, err
+		return !errors.Is(err, syscall.ECONNREFUSED), err
 	}
 	defer resp.Body.Close()
 	if f.show {
