@@ -39,13 +39,18 @@ func newHost(t testing.TB, o ioc.Options) *testHost {
 		},
 	}
 	if o.Sources == nil {
-		o.Sources = map[string]release.Source{ioc.Embedded: nothing{}}
+		o.Sources = nothingElse()
 	}
 	var err error
 	if w.Host, err = ioc.Open(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// nothingElse makes the default release an empty one.
+func nothingElse() map[string]release.Source {
+	return map[string]release.Source{ioc.Embedded: nothing{}}
 }
 
 // nothing is the source of an empty release.

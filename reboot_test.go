@@ -9,7 +9,6 @@ import (
 	"github.com/libioc/ioc/events/eventstest"
 	"github.com/libioc/ioc/internal/backend/mem"
 	"github.com/libioc/ioc/jail"
-	"github.com/libioc/ioc/release"
 )
 
 // TestReboot takes the kernel away from running jails and leaves them their files and their journal.
@@ -22,7 +21,7 @@ func TestReboot(t *testing.T) {
 		kernel := mem.NewKernel()
 		h, err := ioc.Open(t.Context(), ioc.Options{
 			Root:    root,
-			Sources: map[string]release.Source{ioc.Embedded: nothing{}},
+			Sources: nothingElse(),
 			Backend: &ioc.Backend{Name: "memory", Storage: files, Sandbox: kernel, Register: func(r *events.Registry) {
 				files.Register(r)
 				kernel.Register(r)
