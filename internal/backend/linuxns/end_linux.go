@@ -78,7 +78,8 @@ func (t *target) endProcess(ctx context.Context, boot string) error {
 	if status == sandbox.Running {
 		send := fd.signal
 		if t.session {
-			send = func(s unix.Signal) error { return fd.signalGroup(t.id.pid, s) }
+			// One that is still being set up leads neither session nor group: it alone is killed.
+			send = func(s unix.Signal) error { return errors.Join(fd.signalGroup(t.id.pid, s), fd.signal(s)) }
 		}
 		if err := send(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fault.New("kill", kindOf(err), t.what, err)
