@@ -1,0 +1,187 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// slow makes a jail whose start is at work in exec_start until somebody ends it.
+func slow(at *place) {
+	at.do("create", "web", "exec_start=sleep 1000")
+}
+
+// TestInterrupt breaks off a start by each signal that asks for it. It is rolled back, and the exit code
+// says that all is as it was.
+func TestInterrupt(t *testing.T) {
+	for name, sig := range map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP} {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(t *testing.T, at *place) {
+				slow(at)
+				w := at.watch(at.ioc("--events", "ndjson", "start", "web"))
+				w.until("begin", "jail.hook")
+				if err := w.Process.Signal(sig); err != nil {
+					t.Fatal(err)
+				}
+				code, stream := w.end()
+				if code != 130 {
+					t.Errorf("exit code %d, want 130: %s", code, w.stderr.String())
+				}
+				if !strings.Contains(stream, `"kind":"undo"`) || !strings.Contains(stream, `"reason":"cancelled"`) {
+					t.Errorf("the stream shows no rollback:\n%s", stream)
+				}
+				for _, want := range []string{
+					": taking back what was done; once more leaves it as it is\n", "\nioc: exec_start web: ",
+				} {
+					if !strings.Contains(w.stderr.String(), want) {
+						t.Errorf("standard error does not say %q but\n%s", want, w.stderr.String())
+					}
+				}
+				if got := at.state("web"); got != "stopped" {
+					t.Errorf("the jail is %s, want stopped", got)
+				}
+				if left := at.do("recover", "--list"); left != "" {
+					t.Errorf("something is left behind:\n%s", left)
+				}
+			})
+		})
+	}
+}
+
+// TestInterruptOnTerminal breaks off a start by the key, and sees the rollback.
+func TestInterruptOnTerminal(t *testing.T) {
+	everywhere(t, func(t *testing.T, at *place) {
+		slow(at)
+		x := newTerminal(t, at.p, 24, 100)
+		before := x.settings()
+		cmd := at.ioc("start", "web")
+		cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
+		x.start(cmd)
+		x.wait("▸ start web")
+		x.wait("▸ exec_start: sleep 1000")
+		x.wait("✓ exec /bin/sh")
+		x.press("\x03")
+		x.wait("ioc: interrupt: taking back what was done; once more leaves it as it is")
+		x.wait("↩ undo start init")
+		x.wait("✗ start web")
+		x.wait("ioc: exec_start web: interrupt")
+		if code := finish(t, cmd); code != 130 {
+			t.Errorf("exit code %d, want 130", code)
+		}
+		if after := x.settings(); after != before {
+			t.Errorf("terminal settings were %+v and are %+v", before, after)
+		}
+	})
+}
+
+// TestIgnoredSignals are those that were ignored when ioc began: nohup, and jobs in the background. They
+// do not break off anything, and what runs in a jail does not inherit them.
+func TestIgnoredSignals(t *testing.T) {
+	everywhere(t, func(t *testing.T, at *place) {
+		at.do("create", "web", "exec_start=cat /proc/self/status >/status; sleep 0.3")
+		cmd := at.ioc("--events", "ndjson", "start", "web")
+		cmd.Args = append([]string{"sh", "-c", `trap "" HUP INT; exec "$0" "$@"`}, cmd.Args...)
+		cmd.Args[3] = cmd.Path
+		shell, err := exec.LookPath("sh")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Path = shell
+		w := at.watch(cmd)
+		w.until("begin", "jail.hook")
+		for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+			if err := w.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if code, _ := w.end(); code != 0 {
+			t.Errorf("exit code %d, want 0: %s", code, w.stderr.String())
+		}
+		if got := at.state("web"); got != "running" {
+			t.Errorf("the jail is %s, want running", got)
+		}
+		for line := range strings.Lines(at.do("exec", "web", "cat", "/status")) {
+			if mask, ok := strings.CutPrefix(line, "SigIgn:"); ok && strings.Trim(mask, "\t0\n") != "" {
+				t.Errorf("a program in the jail ignores signals: %s", mask)
+			}
+		}
+	})
+}
+
+// TestKilled leaves to the next command what a killed one had begun.
+func TestKilled(t *testing.T) {
+	everywhere(t, func(t *testing.T, at *place) {
+		slow(at)
+		kill := func() {
+			t.Helper()
+			w := at.watch(at.ioc("--events", "ndjson", "start", "web"))
+			w.until("begin", "jail.hook")
+			if err := w.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if code, _ := w.end(); code != -1 {
+				t.Fatalf("exit code %d of a killed program", code)
+			}
+		}
+		kill()
+		left := at.do("recover", "--list")
+		if !strings.Contains(left, "jail.start web, of pid ") {
+			t.Errorf("recover --list does not tell of the dead start:\n%s", left)
+		}
+		at.do("recover")
+		if left := at.do("recover", "--list"); left != "" {
+			t.Errorf("after recover something is left behind:\n%s", left)
+		}
+		if got := at.state("web"); got != "stopped" {
+			t.Errorf("the jail is %s, want stopped", got)
+		}
+		kill()
+		at.do("set", "exec_start=none", "web") // any operation recovers first
+		at.do("start", "web")
+		if left := at.do("recover", "--list"); left != "" {
+			t.Errorf("after the next start something is left behind:\n%s", left)
+		}
+	})
+}
+
+// TestBusy lets two operations meet on one jail: the second one is told about the first.
+func TestBusy(t *testing.T) {
+	everywhere(t, func(t *testing.T, at *place) {
+		slow(at)
+		w := at.watch(at.ioc("--events", "ndjson", "start", "web"))
+		w.until("begin", "jail.hook")
+		code, out := at.fails("stop", "web")
+		if code != 1 || !strings.HasPrefix(out, "ioc: stop web: busy: start by pid ") || !strings.Contains(out, "\n  wait for it, then try again\n") {
+			t.Errorf("a second operation ended with %d and said %q", code, out)
+		}
+		if err := w.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		w.end()
+		at.do("stop", "web")
+	})
+}
+
+// TestNobodyReads goes on when the reader of its output has left.
+func TestNobodyReads(t *testing.T) {
+	everywhere(t, func(t *testing.T, at *place) {
+		at.do("create", "web")
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		cmd := at.ioc("--events", "ndjson", "start", "web")
+		cmd.Stdout, cmd.Stderr = w, w
+		begin(t, cmd)
+		w.Close()
+		if code := finish(t, cmd); code != 0 {
+			t.Errorf("exit code %d, want 0", code)
+		}
+		if got := at.state("web"); got != "running" {
+			t.Errorf("the jail is %s, want running", got)
+		}
+	})
+}
