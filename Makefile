@@ -20,11 +20,11 @@ userland: # the release that is embedded in ioc, unless it is newer than its sou
 deps: ## install, as root on Debian, what the tests use; say what is left out elsewhere
 	@sh scripts/deps.sh
 
-test: deps ## everything this machine can run; as root it is more
-	sh scripts/each-module.sh $(GO) test -count=1 ./...
+test: deps userland ## everything this machine can run; as root it is more
+	CGO_ENABLED=0 sh scripts/each-module.sh $(GO) test -count=1 ./...
 
-test-long: deps ## the same with the long runs: random programs, kill matrix, leak cycles
-	IOC_LONG=1 sh scripts/each-module.sh $(GO) test -count=1 -timeout 4h ./...
+test-long: deps userland ## the same with the long runs: random programs, kill matrix, leak cycles
+	CGO_ENABLED=0 IOC_LONG=1 sh scripts/each-module.sh $(GO) test -count=1 -timeout 4h ./...
 
 race: ## the packages that start goroutines, under the race detector
 	$(GO) test -race -count=1 ./events/... ./journal/... ./fault/... ./internal/run/... ./internal/atomicfile/...
@@ -62,11 +62,11 @@ check: arch vet cross race test ## what CI runs on every push, without a linter
 real: ## tests of this host's own pools and bridges: root, build tag real
 	$(GO) test -count=1 -tags real $(PKGS)
 
-demo: build ## a jail from nothing to running
-	sh scripts/demo.sh
+demo: build ## a jail from nothing to running, as root or not, and what to type next
+	@sh scripts/demo.sh
 
 demo-clean: ## takes back all that demo made
-	sh scripts/demo.sh clean
+	@sh scripts/demo.sh clean
 
 install-tools: ## golangci-lint, goreleaser as pinned programs (minutes of CPU)
 	$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

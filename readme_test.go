@@ -8,8 +8,23 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/events"
 )
+
+// startAndWatch is the README's example of the library.
+func startAndWatch(ctx context.Context) error {
+	host, err := ioc.Open(ctx, ioc.Options{}) // this machine; nothing to close, no daemon
+	if err != nil {
+		return err
+	}
+	for ev := range host.JailGenerator("web").Start().Events(ctx) { // the generator: each step at its begin and end
+		fmt.Println(show(ev))
+	}
+	return host.Jail("web").Start(ctx) // the same, synchronous; here it runs already, which is no error
+}
+
+var _ = startAndWatch // it needs a machine; Example does the like in memory
 
 // world is what the example's effects change.
 type world map[string]bool
@@ -111,7 +126,7 @@ func TestReadmeCode(t *testing.T) {
 			continue
 		}
 		found++
-		if !strings.Contains(here, unindented(code)) {
+		if !strings.Contains(here, unindented(strings.ReplaceAll(code, "// ", ""))) {
 			t.Errorf("this block of the README does not stand in readme_test.go:\n%s", code)
 		}
 	}
