@@ -31,7 +31,8 @@ type Driver interface {
 	// Signal sends a signal to the jail's first process. A jail that is not there is fault.NotFound.
 	Signal(ctx context.Context, state State, signal syscall.Signal) error
 
-	// Wait returns when the jail is gone or ctx is done. A jail that is already gone is not an error.
+	// Wait returns when the jail is gone or ctx is done. A jail that is already gone is not an error. How it
+	// ended is known to who waits while it lives; later it may be known once, or not at all.
 	Wait(ctx context.Context, state State) (Exit, error)
 }
 
@@ -66,6 +67,13 @@ type Session interface {
 	Close() error
 }
 
+// Freezer is implemented by drivers that can hold a jail still.
+type Freezer interface {
+	// Freeze plans to hold all processes of a running jail still, and changes nothing. The effect's Do
+	// returns when none of them runs any more; its undo lets them go on. A frozen jail can be ended.
+	Freeze(state State) (events.Effect, error)
+}
+
 // Features is what a host can do. A false one has its reason in Why, under the field's name.
 type Features struct {
 	Privileged     bool // jails need no user namespace of their own
@@ -75,6 +83,6 @@ type Features struct {
 	Memory         bool // Resources.Memory is honoured
 	PIDs           bool // Resources.PIDs is honoured
 	CPU            bool // Resources.MilliCPU is honoured
-	Freeze         bool // a jail can be held still
+	Freeze         bool // the driver is a Freezer
 	Why            map[string]string
 }

@@ -381,14 +381,69 @@ func testTwoJails(t *testing.T, w *world) {
 	w.must(t, b, "true")
 }
 
+// testStartedElsewhere: a jail outlives the process that started it, and is anybody's.
+func testStartedElsewhere(t *testing.T, w *world) {
+	out := newPipe(t)
+	p := other(t, "start", startOrder{Dir: w.files, Prefix: w.prefix, Spec: w.spec(t, "a")}, out.w)
+	out.w.Close()
+	all := readRecords(out.r, nil)
+	if state, err := p.Wait(); err != nil || !state.Success() || len(all) == 0 {
+		t.Fatalf("start in another process: %v %v", state, err)
+	}
+	var effects []events.Effect
+	for _, e := range all {
+		d, err := w.decode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		effects = append(effects, d)
+	}
+	j := effects[len(effects)-1].(sandbox.Held).State()
+	w.expect(t, j, sandbox.Running)
+	w.must(t, j, "true")
+	undo(t, effects)
+	w.expect(t, j, sandbox.Gone)
+}
+
 // testKilledStarter kills another ioc process at ever later moments of a start. What it has written by
 // then, as into a journal, is enough to end whatever it has started.
 func testKilledStarter(t *testing.T, w *world) {
 	order := startOrder{Dir: w.files, Prefix: w.prefix, Spec: w.spec(t, "a")}
+	killLater(t, "start", order, func(delay time.Duration, all []encoded) {
+		undoElsewhere(t, all)
+		if left := append(w.Leftovers(w.prefix), filesBelow(w.files)...); len(left) > 0 {
+			t.Fatalf("killed after %v: left behind: %q", delay, left)
+		}
+	})
+}
+
+// testKilledExec does so with the start of another process in a jail.
+func testKilledExec(t *testing.T, w *world) {
+	j := w.start(t, w.spec(t, "a"))
+	files := filesBelow(w.files)
+	killLater(t, "exec", startOrder{Dir: w.files, Prefix: w.prefix, State: j, Process: ProbeProcess("hold")},
+		func(delay time.Duration, all []encoded) {
+			undoElsewhere(t, all)
+			for name := range strings.Lines(w.must(t, j, "processes")) {
+				if strings.TrimSpace(name) == "hold" {
+					t.Fatalf("killed after %v: the process is still there", delay)
+				}
+			}
+			if now := filesBelow(w.files); len(now) != len(files) {
+				t.Fatalf("killed after %v: left behind: %q", delay, now)
+			}
+		})
+	w.expect(t, j, sandbox.Running)
+}
+
+// killLater has another process do something, and kills it at ever later moments until it is too late three
+// times. check gets what was written by then.
+func killLater(t *testing.T, what string, order startOrder, check func(time.Duration, []encoded)) {
+	t.Helper()
 	finished := 0
 	for delay := time.Duration(0); finished < 3 && delay < 10*time.Second; delay += delay/20 + 300*time.Microsecond {
 		out := newPipe(t)
-		p := other(t, "start", order, out.w)
+		p := other(t, what, order, out.w)
 		out.w.Close()
 		all := readRecords(out.r, func() { time.AfterFunc(delay, func() { _ = p.Kill() }) })
 		out.r.Close()
@@ -399,13 +454,10 @@ func testKilledStarter(t *testing.T, w *world) {
 		if state.Success() {
 			finished++
 		}
-		undoElsewhere(t, all)
-		if left := append(w.Leftovers(w.prefix), filesBelow(w.files)...); len(left) > 0 {
-			t.Fatalf("killed after %v: left behind: %q", delay, left)
-		}
+		check(delay, all)
 	}
 	if finished < 3 {
-		t.Error("no start was ever finished")
+		t.Error("nothing was ever finished")
 	}
 }
 

@@ -30,6 +30,8 @@ func (s Suite) Main(m *testing.M) {
 		os.Exit(s.otherUndo(os.Stdin))
 	case os.Getenv(otherMark) == "start":
 		os.Exit(s.otherStart(os.Stdin))
+	case os.Getenv(otherMark) == "exec":
+		os.Exit(s.otherExec(os.Stdin))
 	}
 	os.Exit(m.Run())
 }
@@ -53,10 +55,12 @@ func (s Suite) otherUndo(in io.Reader) int {
 	return code
 }
 
-// startOrder is what otherStart is told.
+// startOrder is what otherStart and otherExec are told.
 type startOrder struct {
 	Dir, Prefix string
 	Spec        sandbox.Spec
+	State       sandbox.State
+	Process     sandbox.Process
 }
 
 // otherStart starts a jail as ioc does: every effect is written out before it is done and again after. It
@@ -70,8 +74,25 @@ func (s Suite) otherStart(in io.Reader) int {
 	if err != nil {
 		return complain(err)
 	}
+	return doRecorded(effects)
+}
+
+// otherExec starts a process in a jail in the same way.
+func (s Suite) otherExec(in io.Reader) int {
+	var order startOrder
+	if err := json.NewDecoder(in).Decode(&order); err != nil {
+		return complain(err)
+	}
+	session, err := s.New(order.Dir, order.Prefix).Exec(order.State, order.Process, sandbox.Stdio{})
+	if err != nil {
+		return complain(err)
+	}
+	return doRecorded([]events.Effect{session})
+}
+
+func doRecorded(effects []events.Effect) int {
 	out := json.NewEncoder(os.Stdout)
-	record := func(i int, e events.Effect) error {
+	write := func(i int, e events.Effect) error {
 		b, err := json.Marshal(e)
 		if err != nil {
 			return err
@@ -79,13 +100,13 @@ func (s Suite) otherStart(in io.Reader) int {
 		return out.Encode(record{i, encoded{e.EventType(), b}})
 	}
 	for i, e := range effects {
-		if err := record(i, e); err != nil {
+		if err := write(i, e); err != nil {
 			return complain(err)
 		}
 		if err := e.Do(context.Background()); err != nil {
 			return complain(err)
 		}
-		if err := record(i, e); err != nil {
+		if err := write(i, e); err != nil {
 			return complain(err)
 		}
 	}

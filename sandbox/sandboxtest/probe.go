@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
@@ -88,6 +89,8 @@ func probeMore(what string, a []string) int {
 		return probeLoopback()
 	case "fork":
 		return probeFork(a)
+	case "processes":
+		return probeProcesses()
 	default:
 		fmt.Fprintln(os.Stderr, "probe: unknown:", what)
 		return 99
@@ -208,6 +211,19 @@ func probeLoopback() int {
 		return fail(err)
 	}
 	return fail(unix.Connect(client, where))
+}
+
+// probeProcesses lists what the other probes of the jail do.
+func probeProcesses() int {
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, l := range lines {
+		if b, err := os.ReadFile(l); err == nil {
+			if words := strings.Split(string(b), "\x00"); words[0] == Probe && len(words) > 1 {
+				fmt.Println(words[1])
+			}
+		}
+	}
+	return fail(err)
 }
 
 // probeFork starts as many processes as it is told and says how many it got.

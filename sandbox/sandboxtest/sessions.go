@@ -418,3 +418,49 @@ func testLimitProcesses(t *testing.T, w *world) {
 		t.Errorf("60 processes of a jail with 40: %s started", out)
 	}
 }
+
+func testFreeze(t *testing.T, w *world) {
+	freezer, ok := w.Driver.(sandbox.Freezer)
+	if !w.Features().Freeze {
+		t.Skip("this host cannot hold a jail still: " + w.Features().Why["Freeze"])
+	}
+	if !ok {
+		t.Fatal("Features has Freeze, and the driver is not a Freezer")
+	}
+	effects, err := w.Start(w.spec(t, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := do(t, effects)
+	in, out := newPipe(t), newPipe(t)
+	s, err := w.Exec(j, ProbeProcess("cat"), sandbox.Stdio{In: in.r, Out: out.w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	freeze, err := freezer.Freeze(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := freeze.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(in.w, "thawed\n"); err != nil {
+		t.Fatal(err)
+	}
+	w.expect(t, j, sandbox.Running)
+	undoElsewhere(t, encode(t, []events.Effect{freeze}))
+	undo(t, []events.Effect{freeze})
+	readLine(t, out.r, "thawed")
+	if err := freeze.Do(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	undo(t, effects) // frozen as it is
+	w.expect(t, j, sandbox.Gone)
+	undo(t, []events.Effect{freeze})
+	if exit, err := s.Wait(t.Context()); err != nil || exit.Status() != 137 {
+		t.Errorf("frozen process of an ended jail: %v, %v", exit, err)
+	}
+}

@@ -77,6 +77,9 @@ func (s Suite) Run(t *testing.T) {
 		"hostname_and_loopback": testHostnameLoopback,
 		"limit_processes":       testLimitProcesses,
 		"killed_starter":        testKilledStarter,
+		"killed_exec":           testKilledExec,
+		"started_elsewhere":     testStartedElsewhere,
+		"freeze":                testFreeze,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s.world(t)) })
 	}

@@ -30,7 +30,10 @@ type Driver struct {
 	copied  func() (*executable, error)
 }
 
-var _ sandbox.Driver = (*Driver)(nil)
+var (
+	_ sandbox.Driver  = (*Driver)(nil)
+	_ sandbox.Freezer = (*Driver)(nil)
+)
 
 // New makes a driver; nothing is looked at before it is needed.
 func New(options Options) *Driver {
@@ -46,6 +49,7 @@ func Register(r *events.Registry) {
 	events.Register[Cgroup](r, "linuxns.cgroup.v1")
 	events.Register[Spawn](r, "linuxns.spawn.v1")
 	events.Register[Exec](r, "linuxns.exec.v1")
+	events.Register[Freeze](r, "linuxns.freeze.v1")
 }
 
 // Start plans the effects that start a jail.
@@ -54,6 +58,9 @@ func (d *Driver) Start(spec sandbox.Spec) ([]events.Effect, error) {
 		return nil, err
 	}
 	h := d.host()
+	if !h.modern {
+		return nil, fault.Unsupported("jails", "Linux 5.12")
+	}
 	token, err := newToken()
 	if err != nil {
 		return nil, err

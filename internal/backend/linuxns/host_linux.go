@@ -1,6 +1,7 @@
 package linuxns
 
 import (
+	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ type host struct {
 	boot       string
 	privileged bool // CAP_SYS_ADMIN over the mounts one sees
 	lastCap    int
+	modern     bool // has mount_setattr(2), the newest call that nothing works without
 	groups     groups
 	helpers    idHelpers
 }
@@ -28,6 +30,8 @@ func lookAtHost() *host {
 	if n, ok := readNumber("/proc/sys/kernel/cap_last_cap"); ok {
 		h.lastCap = int(n)
 	}
+	err := unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{})
+	h.modern = !errors.Is(err, unix.ENOSYS)
 	h.groups = findGroups(h.privileged)
 	if !h.privileged {
 		h.helpers = findIDHelpers()
@@ -66,6 +70,6 @@ func (d *Driver) Features() sandbox.Features {
 		_, why := h.groups.controller(c.ctl)
 		set(c.name, c.field, why == "", why)
 	}
-	set("Freeze", &f.Freeze, h.groups.unified.base != "", "no cgroup2 hierarchy that one may use")
+	set("Freeze", &f.Freeze, h.groups.unified.base != "", h.groups.missing)
 	return f
 }

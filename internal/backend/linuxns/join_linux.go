@@ -90,7 +90,7 @@ func (e *Exec) join(self *executable, init *pidfd, b *birth) (int, error) {
 	teller := os.NewFile(uintptr(tell[1]), "teller")
 	defer teller.Close()
 
-	files := []*os.File{e.stdio.In, e.stdio.Out, e.stdio.Err, b.theirControl, b.theirReport, b.lock.File, self.file, teller}
+	files := []*os.File{e.stdio.In, e.stdio.Out, e.stdio.Err, b.theirControl, b.theirReport, b.lock.File, self.File, teller}
 	high, err := highCopies(files, null)
 	if err != nil {
 		return 0, err
@@ -154,6 +154,9 @@ func (e *Exec) readBirth(told io.Reader, status unix.WaitStatus) (int, error) {
 	}
 	return int(words[1]), nil
 }
+
+// firstFree is above all descriptors that a child is given.
+const firstFree = 64
 
 // highCopies duplicates descriptors to numbers that those of the child do not overlap.
 func highCopies(files []*os.File, null *os.File) ([]int, error) {

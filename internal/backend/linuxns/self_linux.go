@@ -2,7 +2,6 @@ package linuxns
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -18,15 +17,14 @@ import (
 // ioc command would run what was written (CVE-2019-5736). The kernel refuses to write a file that is
 // being executed only as long as it is.
 type executable struct {
-	file *os.File
-	path string // through which this process can execute it
-	kept bool   // the driver keeps it open
+	*os.File
+	kept bool // the driver keeps it open
 }
 
 // Close gives the descriptor back, unless it is worth keeping.
 func (e *executable) Close() {
 	if !e.kept {
-		_ = e.file.Close()
+		_ = e.File.Close()
 	}
 }
 
@@ -39,10 +37,6 @@ func (d *Driver) openSelf() (*executable, error) {
 	return e, err
 }
 
-// firstFree is above all descriptors that a child is given, so that those never overwrite this one
-// between the child's birth and its execution.
-const firstFree = 64
-
 // ownProgram is the running program, whatever has become of its path.
 const ownProgram = "/proc/self/exe"
 
@@ -53,12 +47,13 @@ func mounted(path string) (*executable, error) {
 	if err != nil {
 		return nil, fault.New("open", fault.Unknown, "own program", err)
 	}
-	defer unix.Close(fd)
+	e := &executable{File: os.NewFile(uintptr(fd), "self")}
 	attr := unix.MountAttr{Attr_set: readOnly | noSuid}
 	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+		e.Close()
 		return nil, fault.New("protect", fault.Unknown, "own program", err)
 	}
-	return raise(fd)
+	return e, nil
 }
 
 // copiedSelf opens a sealed copy of the program in memory, or the program itself if this user could not
@@ -69,17 +64,12 @@ func copiedSelf() (*executable, error) {
 		return nil, fault.New("open", fault.Unknown, "own program", err)
 	}
 	file := os.NewFile(uintptr(fd), "self")
-	defer file.Close()
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, err
+	if err := unix.Fstat(fd, &st); err == nil && st.Uid != uint32(os.Geteuid()) && !writable(ownProgram) {
+		return &executable{File: file, kept: true}, nil
 	}
-	var e *executable
-	if st.Uid != uint32(os.Geteuid()) && !writable(ownProgram) {
-		e, err = raise(fd)
-	} else {
-		e, err = sealedCopy(file)
-	}
+	defer file.Close()
+	e, err := sealedCopy(file)
 	if err != nil {
 		return nil, err
 	}
@@ -97,23 +87,15 @@ func sealedCopy(from *os.File) (*executable, error) {
 	if err != nil {
 		return nil, fault.New("copy", fault.Unknown, "own program", err)
 	}
-	to := os.NewFile(uintptr(fd), "copy")
-	defer to.Close()
-	if _, err := io.Copy(to, from); err != nil {
+	e := &executable{File: os.NewFile(uintptr(fd), "self")}
+	if _, err := io.Copy(e, from); err != nil {
+		e.Close()
 		return nil, fault.New("copy", fault.Unknown, "own program", err)
 	}
 	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
+		e.Close()
 		return nil, fault.New("seal", fault.Unknown, "own program", err)
 	}
-	return raise(fd)
-}
-
-// raise copies a descriptor to a high number, which a child leaves alone.
-func raise(fd int) (*executable, error) {
-	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstFree)
-	if err != nil {
-		return nil, err
-	}
-	return &executable{file: os.NewFile(uintptr(high), "self"), path: fmt.Sprintf("/proc/self/fd/%d", high)}, nil
+	return e, nil
 }

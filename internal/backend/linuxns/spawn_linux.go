@@ -136,11 +136,14 @@ func (s *Spawn) clone(self *executable, console *os.File, b *birth) (int, error)
 		return 0, err
 	}
 	defer null.Close()
-	files := make([]uintptr, stage.LockFD+1)
-	for i, f := range []*os.File{null, console, console, b.theirControl, b.theirReport, b.lock.File} {
-		files[i] = f.Fd()
+	// The program is among the child's files and named by its number there: any other number may be taken
+	// for a while, between birth and execution, by the runtime's shuffling of the files.
+	var files []uintptr
+	for _, f := range []*os.File{null, console, console, b.theirControl, b.theirReport, b.lock.File, self.File} {
+		files = append(files, f.Fd())
 	}
-	return syscall.ForkExec(self.path, []string{processName(s.Jail.ID)}, &syscall.ProcAttr{
+	path := "/proc/self/fd/" + itoa(len(files)-1)
+	return syscall.ForkExec(path, []string{processName(s.Jail.ID)}, &syscall.ProcAttr{
 		Dir: "/", Env: stage.Environ(false), Files: files, Sys: attr,
 	})
 }

@@ -18,7 +18,7 @@ func suite() sandboxtest.Suite {
 		New: func(dir, prefix string) sandbox.Driver {
 			return New(Options{Run: filepath.Join(dir, "run"), Group: prefix})
 		},
-		Effects:   []events.Effect{&Cgroup{}, &Spawn{}, &Exec{}},
+		Effects:   []events.Effect{&Cgroup{}, &Spawn{}, &Exec{}, &Freeze{}},
 		Leftovers: leftovers,
 		Sweep:     sweep,
 		Probes:    probes(),
@@ -62,11 +62,14 @@ func groupsNamed(prefix string) []string {
 // sweep ends what has the prefix.
 func sweep(prefix string) {
 	for _, dir := range groupsNamed(prefix) {
-		below, _ := filepath.Glob(dir + "/*/")
-		for _, d := range append(below, dir) {
-			ctx, cancel := bounded(context.Background())
-			_ = removeGroup(ctx, filepath.Clean(d))
-			cancel()
+		ctx, cancel := bounded(context.Background())
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			if e.IsDir() {
+				_ = removeGroup(ctx, filepath.Join(dir, e.Name()))
+			}
 		}
+		_ = removeGroup(ctx, dir)
+		cancel()
 	}
 }

@@ -3,9 +3,7 @@ package stage
 import (
 	"errors"
 	"strconv"
-	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // tree keeps a detached copy of the mount at a path of the host.
@@ -14,17 +12,16 @@ func (m *machine) tree(slot int, flags int64, set, clr uint64, path string) erro
 	if flags&FlagIfEmpty != 0 && m.slots[slot] != 0 {
 		return nil
 	}
-	how, deep := uint(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC), uint(0)
+	how, deep := uint(openTreeClone|openTreeCloexec), uint(0)
 	if flags&FlagRecursive != 0 {
-		how, deep = how|unix.AT_RECURSIVE, unix.AT_RECURSIVE
+		how, deep = how|atRecursive, atRecursive
 	}
-	fd, err := unix.OpenTree(unix.AT_FDCWD, path, how)
+	fd, err := openTree(atFdcwd, path, how)
 	if err != nil {
 		return optional(flags, err)
 	}
 	if set|clr != 0 {
-		attr := unix.MountAttr{Attr_set: set, Attr_clr: clr}
-		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|deep, &attr); err != nil {
+		if err := mountSetattr(fd, deep, &mountAttr{set: set, clr: clr}); err != nil {
 			return err
 		}
 	}
@@ -35,18 +32,13 @@ func (m *machine) tree(slot int, flags int64, set, clr uint64, path string) erro
 // filesystem keeps a new, detached file system.
 func (m *machine) filesystem(slot int, flags int64, attr uint64, kind string, options []string) error {
 	m.where = kind
-	fd, err := unix.Fsopen(kind, unix.FSOPEN_CLOEXEC)
+	fd, err := fsopen(kind)
 	if err != nil {
 		return optional(flags, err)
 	}
-	defer unix.Close(fd)
+	defer syscall.Close(fd)
 	for _, o := range options {
-		if key, value, ok := strings.Cut(o, "="); ok {
-			err = unix.FsconfigSetString(fd, key, value)
-		} else {
-			err = unix.FsconfigSetFlag(fd, o)
-		}
-		if err != nil {
+		if err := fsconfig(fd, o); err != nil {
 			m.where = kind + " option " + o
 			return err
 		}
@@ -57,32 +49,31 @@ func (m *machine) filesystem(slot int, flags int64, attr uint64, kind string, op
 // create makes the configured file system and keeps a mount of it. The kernel's own words, if it has
 // some, become part of the failure.
 func (m *machine) create(slot, fd int, attr uint64) error {
-	err := unix.FsconfigCreate(fd)
-	if err == nil {
-		m.slots[slot], err = unix.Fsmount(fd, unix.FSMOUNT_CLOEXEC, int(attr))
-	}
+	mount, err := fsmount(fd, attr)
 	if err != nil {
 		m.where += kernelLog(fd)
+		return err
 	}
-	return err
+	m.slots[slot] = mount
+	return nil
 }
 
 // kernelLog reads the messages that a file system context has collected, as ": e message".
 func kernelLog(fd int) string {
 	text, buf := "", make([]byte, 512)
 	for {
-		n, err := unix.Read(fd, buf)
+		n, err := syscall.Read(fd, buf)
 		if err != nil || n <= 0 {
 			return text
 		}
-		text += ": " + strings.TrimSpace(string(buf[:n]))
+		text += ": " + trimEnd(string(buf[:n]), '\n')
 	}
 }
 
 // optional passes over what this kernel does not have or does not allow here.
 func optional(flags int64, err error) error {
 	if flags&FlagOptional != 0 {
-		for _, no := range []error{unix.EPERM, unix.EACCES, unix.ENODEV, unix.EINVAL, unix.EBUSY, unix.ENOENT} {
+		for _, no := range []error{syscall.EPERM, syscall.EACCES, syscall.ENODEV, syscall.EINVAL, syscall.EBUSY, syscall.ENOENT} {
 			if errors.Is(err, no) {
 				return nil
 			}
@@ -102,11 +93,11 @@ func (m *machine) overlay(slot int, attr uint64, way int64, s []string) error {
 			continue
 		}
 		m.where = path
-		fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		fd, err := syscall.Open(path, oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
-		defer unix.Close(fd)
+		defer syscall.Close(fd)
 		layers = append(layers, "/proc/self/fd/"+strconv.Itoa(fd))
 	}
 	m.where = ""
@@ -118,7 +109,7 @@ func (m *machine) overlay(slot int, attr uint64, way int64, s []string) error {
 		options = append(options, "upperdir="+layers[0], "workdir="+layers[1])
 	}
 	lower := layers[2:]
-	all := strings.Join(lower, ":")
+	all := join(lower, ":")
 	var err error
 	if way == OverlayAny || way == OverlayNew {
 		if err = m.overlayNew(slot, attr, append(options, prefixed("lowerdir+=", lower)...)); way == OverlayNew || !old(err) {
@@ -142,21 +133,15 @@ func old(err error) bool {
 }
 
 func (m *machine) overlayNew(slot int, attr uint64, options []string) error {
-	fd, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
+	fd, err := fsopen("overlay")
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer syscall.Close(fd)
 	for _, o := range options {
-		var err error
-		if key, value, ok := strings.Cut(o, "="); ok {
-			err = unix.FsconfigSetString(fd, key, value)
-		} else {
-			err = unix.FsconfigSetFlag(fd, o)
-		}
-		if err != nil {
-			key, _, _ := strings.Cut(o, "=")
-			if key == "lowerdir+" && errors.Is(err, unix.EINVAL) {
+		if err := fsconfig(fd, o); err != nil {
+			key, _, _ := cut(o, '=')
+			if key == "lowerdir+" && errors.Is(err, syscall.EINVAL) {
 				err = errOption{err}
 			}
 			m.where = "option " + key + kernelLog(fd)
@@ -170,12 +155,12 @@ func (m *machine) overlayNew(slot int, attr uint64, options []string) error {
 // overlayOld mounts by mount(2), which needs a place: a directory that is known to exist and that
 // nobody will look at again, since all of this namespace's old tree goes away with OpPivot.
 func (m *machine) overlayOld(slot int, attr uint64, place string, options []string) error {
-	data := strings.Join(options, ",")
+	data := join(options, ",")
 	if len(data) >= 4096 {
 		m.where = "too many layers for this kernel"
-		return unix.E2BIG
+		return syscall.E2BIG
 	}
-	if err := unix.Mount("overlay", place, "overlay", 0, data); err != nil {
+	if err := syscall.Mount("overlay", place, "overlay", 0, data); err != nil {
 		return err
 	}
 	return m.tree(slot, 0, attr, 0, place)

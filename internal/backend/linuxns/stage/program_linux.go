@@ -1,9 +1,6 @@
 package stage
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "errors"
 
 // Descriptors that a stage is born with, after the three of its standard files.
 const (
@@ -44,15 +41,15 @@ func (p Program) Encode() []byte {
 	for _, s := range p {
 		out = append(out, byte(s.Op), byte(len(s.N)))
 		for _, n := range s.N {
-			out = binary.LittleEndian.AppendUint64(out, uint64(n))
+			out = put(out, uint64(n), 8)
 		}
-		out = binary.LittleEndian.AppendUint16(out, uint16(len(s.S)))
+		out = put(out, uint64(len(s.S)), 2)
 		for _, t := range s.S {
-			out = binary.LittleEndian.AppendUint32(out, uint32(len(t)))
+			out = put(out, uint64(len(t)), 4)
 			out = append(out, t...)
 		}
 	}
-	binary.LittleEndian.PutUint32(out, uint32(len(out)-4))
+	put(out[:0], uint64(len(out)-4), 4)
 	return out
 }
 
@@ -73,13 +70,13 @@ func decode(b []byte) (p Program, err error) {
 		head := take(2)
 		s := Step{Op: Op(head[0])}
 		for range head[1] {
-			s.N = append(s.N, int64(binary.LittleEndian.Uint64(take(8))))
+			s.N = append(s.N, int64(get(take(8))))
 		}
-		for range binary.LittleEndian.Uint16(take(2)) {
+		for range get(take(2)) {
 			if err != nil {
 				break
 			}
-			s.S = append(s.S, string(take(int(binary.LittleEndian.Uint32(take(4))))))
+			s.S = append(s.S, string(take(int(get(take(4))))))
 		}
 		p = append(p, s)
 	}
@@ -99,12 +96,11 @@ type Failure struct {
 
 // Encode gives the failure's wire form.
 func (f Failure) Encode() []byte {
-	out := make([]byte, 5, 5+len(f.Where))
+	out := []byte{0}
 	if f.Exec {
 		out[0] = 1
 	}
-	binary.LittleEndian.PutUint32(out[1:], f.Errno)
-	return append(out, f.Where...)
+	return append(put(out, uint64(f.Errno), 4), f.Where...)
 }
 
 // Outcome reads all that came through ErrorFD. Started is false and there is no failure if the stage
@@ -116,5 +112,5 @@ func Outcome(b []byte) (started bool, f *Failure) {
 	if len(b) < 5 {
 		return started, nil
 	}
-	return false, &Failure{b[0] == 1, binary.LittleEndian.Uint32(b[1:]), string(b[5:])}
+	return false, &Failure{b[0] == 1, uint32(get(b[1:5])), string(b[5:])}
 }

@@ -3,31 +3,29 @@ package stage
 import (
 	"errors"
 	"path"
-	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // pivot makes a kept mount the root of this namespace and lets go of everything else in it.
 func (m *machine) pivot(slot int) error {
 	fd := m.slots[slot]
-	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+	if err := moveMount(fd, atFdcwd, "/"); err != nil {
 		return err
 	}
-	if err := unix.Fchdir(fd); err != nil {
+	if err := syscall.Fchdir(fd); err != nil {
 		return err
 	}
 	// The old root is stacked on the new one and taken away again: no directory is needed for it.
-	if err := unix.PivotRoot(".", "."); err != nil {
+	if err := syscall.PivotRoot(".", "."); err != nil {
 		return err
 	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+	if err := syscall.Unmount(".", syscall.MNT_DETACH); err != nil {
 		return err
 	}
-	if err := unix.Chdir("/"); err != nil {
+	if err := syscall.Chdir("/"); err != nil {
 		return err
 	}
-	root, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	root, err := syscall.Open("/", oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 	m.root = root
 	return err
 }
@@ -36,65 +34,76 @@ func (m *machine) pivot(slot int) error {
 // not to be trusted, and a link would make it choose where a mount goes.
 func (m *machine) open(name string, flags uint64) (int, error) {
 	if m.root < 0 {
-		root, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		root, err := syscall.Open("/", oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 		if err != nil {
 			return -1, err
 		}
 		m.root = root
 	}
-	return unix.Openat2(m.root, strings.TrimPrefix(name, "/"), &unix.OpenHow{
-		Flags:   flags | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	return openat2(m.root, relative(name), &openHow{
+		flags:   flags | syscall.O_CLOEXEC,
+		resolve: resolveInRoot | resolveNoSymlinks | resolveNoMagiclinks,
 	})
+}
+
+// relative makes a path one below the root.
+func relative(name string) string {
+	for name != "" && name[0] == '/' {
+		name = name[1:]
+	}
+	if name == "" {
+		return "."
+	}
+	return name
 }
 
 // parent opens the directory of a path, making those that are missing.
 func (m *machine) parent(name string) (fd int, last string, err error) {
 	dir, last := path.Split(path.Clean(name))
 	if dir == "/" {
-		fd, err = unix.Dup(m.root)
+		fd, err = syscall.Dup(m.root)
 		return fd, last, err
 	}
-	fd, err = m.open(dir, unix.O_PATH|unix.O_DIRECTORY)
-	if !errors.Is(err, unix.ENOENT) {
+	fd, err = m.open(dir, oPath|syscall.O_DIRECTORY)
+	if !errors.Is(err, syscall.ENOENT) {
 		return fd, last, err
 	}
 	up, name, err := m.parent(dir)
 	if err != nil {
 		return -1, "", err
 	}
-	defer unix.Close(up)
-	if err := unix.Mkdirat(up, name, 0o755); err != nil && !errors.Is(err, unix.EEXIST) {
+	defer syscall.Close(up)
+	if err := syscall.Mkdirat(up, name, 0o755); err != nil && !errors.Is(err, syscall.EEXIST) {
 		return -1, "", err
 	}
-	fd, err = m.open(dir, unix.O_PATH|unix.O_DIRECTORY)
+	fd, err = m.open(dir, oPath|syscall.O_DIRECTORY)
 	return fd, last, err
 }
 
 // target opens what a mount is to cover, and makes it if it is missing.
 func (m *machine) target(name string, dir bool) (int, error) {
-	fd, err := m.open(name, unix.O_PATH)
-	if !errors.Is(err, unix.ENOENT) {
+	fd, err := m.open(name, oPath)
+	if !errors.Is(err, syscall.ENOENT) {
 		return fd, err
 	}
 	up, last, err := m.parent(name)
 	if err != nil {
 		return -1, err
 	}
-	defer unix.Close(up)
+	defer syscall.Close(up)
 	if dir {
-		err = unix.Mkdirat(up, last, 0o755)
+		err = syscall.Mkdirat(up, last, 0o755)
 	} else {
 		var made int
-		made, err = unix.Openat(up, last, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+		made, err = syscall.Openat(up, last, syscall.O_CREAT|syscall.O_EXCL|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o644)
 		if err == nil {
-			unix.Close(made)
+			syscall.Close(made)
 		}
 	}
 	if err != nil {
 		return -1, err
 	}
-	return m.open(name, unix.O_PATH)
+	return m.open(name, oPath)
 }
 
 // attach puts a kept mount at its place.
@@ -104,20 +113,20 @@ func (m *machine) attach(slot int, name string) error {
 	if fd == 0 {
 		return nil
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
 		return err
 	}
-	to, err := m.target(name, st.Mode&unix.S_IFMT == unix.S_IFDIR)
+	to, err := m.target(name, st.Mode&syscall.S_IFMT == syscall.S_IFDIR)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(to)
+	defer syscall.Close(to)
 	return move(fd, to)
 }
 
 func move(fd, to int) error {
-	return unix.MoveMount(fd, "", to, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	return moveMount(fd, to, "")
 }
 
 func (m *machine) symlink(content, name string) error {
@@ -126,34 +135,34 @@ func (m *machine) symlink(content, name string) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(up)
-	return unix.Symlinkat(content, up, last)
+	defer syscall.Close(up)
+	return symlinkat(content, up, last)
 }
 
 // readOnly covers paths with read-only copies of themselves.
 func (m *machine) readOnly(paths []string) error {
 	for _, name := range paths {
 		m.where = name
-		to, err := m.open(name, unix.O_PATH)
-		if errors.Is(err, unix.ENOENT) {
+		to, err := m.open(name, oPath)
+		if errors.Is(err, syscall.ENOENT) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		const deep = unix.AT_EMPTY_PATH | unix.AT_RECURSIVE
-		fd, err := unix.OpenTree(to, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|deep)
+		const deep = atEmptyPath | atRecursive
+		fd, err := openTree(to, "", openTreeClone|openTreeCloexec|deep)
 		if err != nil {
 			return err
 		}
-		if err := unix.MountSetattr(fd, "", deep, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}); err != nil {
+		if err := mountSetattr(fd, atRecursive, &mountAttr{set: mountAttrRdonly}); err != nil {
 			return err
 		}
 		if err := move(fd, to); err != nil {
 			return err
 		}
-		unix.Close(fd)
-		unix.Close(to)
+		syscall.Close(fd)
+		syscall.Close(to)
 	}
 	return nil
 }
@@ -161,14 +170,14 @@ func (m *machine) readOnly(paths []string) error {
 // mask covers directories with empty ones and files with the null device: not with whatever the root
 // has under /dev/null, which its owner could have replaced, but with a device that says it is null's.
 func (m *machine) mask(paths []string) error {
-	null, err := m.openNull(unix.O_PATH)
+	null, err := m.openNull(oPath)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(null)
+	defer syscall.Close(null)
 	for _, name := range paths {
 		m.where = name
-		if err := m.maskOne(name, null); err != nil && !errors.Is(err, unix.ENOENT) {
+		if err := m.maskOne(name, null); err != nil && !errors.Is(err, syscall.ENOENT) {
 			return err
 		}
 	}
@@ -176,28 +185,28 @@ func (m *machine) mask(paths []string) error {
 }
 
 func (m *machine) maskOne(name string, null int) error {
-	to, err := m.open(name, unix.O_PATH)
+	to, err := m.open(name, oPath)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(to)
-	var st unix.Stat_t
-	if err := unix.Fstat(to, &st); err != nil {
+	defer syscall.Close(to)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(to, &st); err != nil {
 		return err
 	}
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		const empty = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC
+	if st.Mode&syscall.S_IFMT == syscall.S_IFDIR {
+		const empty = mountAttrRdonly | mountAttrNosuid | mountAttrNodev | mountAttrNoexec
 		if err := m.filesystem(0, 0, empty, "tmpfs", nil); err != nil {
 			return err
 		}
-		defer unix.Close(m.slots[0])
+		defer syscall.Close(m.slots[0])
 		return move(m.slots[0], to)
 	}
-	fd, err := unix.OpenTree(null, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	fd, err := openTree(null, "", openTreeClone|openTreeCloexec|atEmptyPath)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer syscall.Close(fd)
 	return move(fd, to)
 }
 
@@ -209,13 +218,13 @@ func (m *machine) openNull(flags uint64) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
 		return -1, err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFCHR || st.Rdev != unix.Mkdev(1, 3) {
+	if st.Mode&syscall.S_IFMT != syscall.S_IFCHR || st.Rdev != device(1, 3) {
 		m.where = name + ": not the null device"
-		return -1, unix.ENXIO
+		return -1, syscall.ENXIO
 	}
 	return fd, nil
 }
@@ -226,13 +235,13 @@ func (m *machine) null(fds []int64) error {
 	if len(fds) == 0 {
 		return nil
 	}
-	null, err := m.openNull(unix.O_RDWR)
+	null, err := m.openNull(syscall.O_RDWR)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(null)
+	defer syscall.Close(null)
 	for _, fd := range fds {
-		if err := unix.Dup3(null, int(fd), 0); err != nil {
+		if err := syscall.Dup3(null, int(fd), 0); err != nil {
 			return err
 		}
 	}

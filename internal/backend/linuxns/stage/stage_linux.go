@@ -1,11 +1,8 @@
 package stage
 
 import (
-	"encoding/binary"
 	"errors"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 func init() {
@@ -30,8 +27,8 @@ type machine struct {
 
 // run carries out the program and does not return.
 func run() {
-	_ = unix.CloseRange(ControlFD, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
-	unix.Umask(0o022)
+	closeOnExec(ControlFD)
+	syscall.Umask(0o022)
 
 	m := machine{root: -1}
 	program, err := m.receive()
@@ -39,7 +36,7 @@ func run() {
 		if !errors.Is(err, errShort) {
 			report(Failure{Errno: uint32(errno(err)), Where: "read program"})
 		}
-		unix.Exit(1) // the parent is gone: nobody is there to be told
+		syscall.Exit(1) // the parent is gone: nobody is there to be told
 	}
 	hide()
 	for _, step := range program {
@@ -53,25 +50,25 @@ func run() {
 				f = Failure{Exec: true, Errno: f.Errno, Where: m.where}
 			}
 			report(f)
-			unix.Exit(1)
+			syscall.Exit(1)
 		}
 	}
-	report(Failure{Errno: uint32(unix.ENOEXEC), Where: "program without an end"})
-	unix.Exit(1)
+	report(Failure{Errno: uint32(syscall.ENOEXEC), Where: "program without an end"})
+	syscall.Exit(1)
 }
 
 // hide keeps other processes of the jail, which may see this one in /proc, from looking into it.
-func hide() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+func hide() { _ = prctl(syscall.PR_SET_DUMPABLE, 0, 0) }
 
 // receive reads the program, and the descriptors that were sent with its first byte. A parent that died
 // before it had written all of it gives errShort.
 func (m *machine) receive() (Program, error) {
 	var head [4]byte
-	control := make([]byte, unix.CmsgSpace(4*maxPassed))
+	control := make([]byte, syscall.CmsgSpace(4*maxPassed))
 	n, rights, err := 0, 0, error(nil)
 	for {
-		n, rights, _, _, err = unix.Recvmsg(ControlFD, head[:], control, unix.MSG_CMSG_CLOEXEC)
-		if !errors.Is(err, unix.EINTR) {
+		n, rights, _, _, err = syscall.Recvmsg(ControlFD, head[:], control, syscall.MSG_CMSG_CLOEXEC)
+		if !errors.Is(err, syscall.EINTR) {
 			break
 		}
 	}
@@ -81,12 +78,12 @@ func (m *machine) receive() (Program, error) {
 	case n == 0:
 		return nil, errShort
 	}
-	messages, err := unix.ParseSocketControlMessage(control[:rights])
+	messages, err := syscall.ParseSocketControlMessage(control[:rights])
 	if err != nil {
 		return nil, err
 	}
 	for i := range messages {
-		fds, err := unix.ParseUnixRights(&messages[i])
+		fds, err := syscall.ParseUnixRights(&messages[i])
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +92,7 @@ func (m *machine) receive() (Program, error) {
 	if err := readFull(head[n:]); err != nil {
 		return nil, err
 	}
-	body := make([]byte, binary.LittleEndian.Uint32(head[:]))
+	body := make([]byte, get(head[:]))
 	if err := readFull(body); err != nil {
 		return nil, err
 	}
@@ -107,9 +104,9 @@ const maxPassed = 253
 
 func readFull(b []byte) error {
 	for len(b) > 0 {
-		n, err := unix.Read(ControlFD, b)
+		n, err := syscall.Read(ControlFD, b)
 		switch {
-		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, syscall.EINTR):
 		case err != nil:
 			return err
 		case n == 0:
@@ -121,14 +118,14 @@ func readFull(b []byte) error {
 	return nil
 }
 
-func report(f Failure) { _, _ = unix.Write(ErrorFD, f.Encode()) }
+func report(f Failure) { _, _ = syscall.Write(ErrorFD, f.Encode()) }
 
 func errno(err error) syscall.Errno {
 	var e syscall.Errno
 	if errors.As(err, &e) {
 		return e
 	}
-	return unix.EINVAL
+	return syscall.EINVAL
 }
 
 // do carries out one step.
@@ -137,15 +134,15 @@ func (m *machine) do(s Step) error {
 	case OpBecomeRoot:
 		return becomeRoot()
 	case OpPrivate:
-		return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		return syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
 	case OpHostname:
-		return unix.Sethostname([]byte(s.S[0]))
+		return syscall.Sethostname([]byte(s.S[0]))
 	case OpLoopback:
 		return loopback()
 	case OpKeyring:
 		return keyring()
 	case OpCgroupNS:
-		return unix.Unshare(unix.CLONE_NEWCGROUP)
+		return syscall.Unshare(cloneCgroup)
 	case OpTree:
 		return m.tree(int(s.N[0]), s.N[1], uint64(s.N[2]), uint64(s.N[3]), s.S[0])
 	case OpFS:
@@ -154,7 +151,7 @@ func (m *machine) do(s Step) error {
 		return m.overlay(int(s.N[0]), uint64(s.N[2]), s.N[3], s.S)
 	case OpPassed:
 		if s.N[1] >= int64(len(m.passed)) {
-			return unix.EBADF
+			return syscall.EBADF
 		}
 		m.slots[s.N[0]] = m.passed[s.N[1]]
 		return nil
@@ -183,7 +180,7 @@ func (m *machine) doProcess(s Step) error {
 	case OpNull:
 		return m.null(s.N)
 	case OpRlimit:
-		return unix.Prlimit(0, int(s.N[0]), &unix.Rlimit{Cur: uint64(s.N[1]), Max: uint64(s.N[2])}, nil)
+		return prlimit(int(s.N[0]), uint64(s.N[1]), uint64(s.N[2]))
 	case OpChdir:
 		return m.chdir(s.S[0])
 	case OpDrop:
@@ -195,6 +192,6 @@ func (m *machine) doProcess(s Step) error {
 	case OpExec:
 		return m.exec(s.S[:s.N[0]], s.S[s.N[0]:])
 	default:
-		return unix.ENOSYS
+		return syscall.ENOSYS
 	}
 }

@@ -1,17 +1,20 @@
 package stage
 
-import "golang.org/x/sys/unix"
+import (
+	"syscall"
+	"unsafe"
+)
 
 // terminal begins a session, with a controlling terminal if one is wanted.
 func (m *machine) terminal(how int64, rows, cols uint16) error {
-	if _, err := unix.Setsid(); err != nil && how != TTYNone {
+	if _, err := syscall.Setsid(); err != nil && how != TTYNone {
 		return err // who is a session's leader already keeps what it has
 	}
 	switch how {
 	case TTYInside:
 		return m.newTerminal(rows, cols)
 	case TTYControl:
-		return unix.IoctlSetInt(0, unix.TIOCSCTTY, 0)
+		return control(0)
 	default:
 		return nil
 	}
@@ -21,25 +24,25 @@ func (m *machine) terminal(how int64, rows, cols uint16) error {
 // hands the controlling side out. The multiplexer must be the kernel's: whatever else the jail has put in
 // its place would be given a descriptor that the host reads and writes.
 func (m *machine) newTerminal(rows, cols uint16) error {
-	master, err := m.open("/dev/pts/ptmx", unix.O_RDWR|unix.O_NOCTTY)
+	master, err := m.open("/dev/pts/ptmx", syscall.O_RDWR|syscall.O_NOCTTY)
 	if err != nil {
 		m.where = "/dev/pts/ptmx"
 		return err
 	}
-	defer unix.Close(master)
-	var st unix.Stat_t
-	var fs unix.Statfs_t
-	if err := unix.Fstat(master, &st); err != nil {
+	defer syscall.Close(master)
+	var st syscall.Stat_t
+	var fs syscall.Statfs_t
+	if err := syscall.Fstat(master, &st); err != nil {
 		return err
 	}
-	if err := unix.Fstatfs(master, &fs); err != nil {
+	if err := syscall.Fstatfs(master, &fs); err != nil {
 		return err
 	}
-	if fs.Type != unix.DEVPTS_SUPER_MAGIC || st.Rdev != unix.Mkdev(5, 2) {
+	if fs.Type != devptsMagic || st.Rdev != device(5, 2) {
 		m.where = "/dev/pts/ptmx is not the multiplexer"
-		return unix.ENXIO
+		return syscall.ENXIO
 	}
-	if err := unix.IoctlSetPointerInt(master, unix.TIOCSPTLCK, 0); err != nil {
+	if err := unlock(master); err != nil {
 		return err
 	}
 	// The other side is asked for by descriptor: its path could be another's by now.
@@ -48,35 +51,43 @@ func (m *machine) newTerminal(rows, cols uint16) error {
 		return err
 	}
 	if rows|cols != 0 {
-		if err := unix.IoctlSetWinsize(master, unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: cols}); err != nil {
+		if err := ioctlPtr(master, syscall.TIOCSWINSZ, unsafe.Pointer(&winsize{row: rows, col: cols})); err != nil {
 			return err
 		}
 	}
-	if err := unix.Fchown(slave, int(m.user.uid), -1); err != nil {
+	if err := syscall.Fchown(slave, int(m.user.uid), -1); err != nil {
 		return err
 	}
-	if err := unix.Sendmsg(ControlFD, []byte{'t'}, unix.UnixRights(master), nil, 0); err != nil {
+	if err := syscall.Sendmsg(ControlFD, []byte{'t'}, syscall.UnixRights(master), nil, 0); err != nil {
 		return err
 	}
-	if err := unix.IoctlSetInt(slave, unix.TIOCSCTTY, 0); err != nil {
+	if err := control(slave); err != nil {
 		return err
 	}
 	for fd := range 3 {
-		if err := unix.Dup3(slave, fd, 0); err != nil {
+		if err := syscall.Dup3(slave, fd, 0); err != nil {
 			return err
 		}
 	}
 	if slave > 2 {
-		unix.Close(slave)
+		syscall.Close(slave)
 	}
 	return nil
 }
 
 // peer opens the other side of a terminal by its controlling side.
 func peer(master int) (int, error) {
-	fd, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(master), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
-	if e != 0 {
-		return -1, e
-	}
-	return int(fd), nil
+	return ioctl(master, tiocgptpeer, syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_CLOEXEC)
+}
+
+// unlock lets the other side be opened.
+func unlock(master int) error {
+	var no int32
+	return ioctlPtr(master, syscall.TIOCSPTLCK, unsafe.Pointer(&no))
+}
+
+// control makes a terminal this session's.
+func control(fd int) error {
+	_, err := ioctl(fd, syscall.TIOCSCTTY, 0)
+	return err
 }

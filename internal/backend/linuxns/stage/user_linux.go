@@ -3,10 +3,8 @@ package stage
 import (
 	"errors"
 	"strconv"
-	"strings"
+	"syscall"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // user is who the jail's program runs as.
@@ -33,17 +31,17 @@ func (m *machine) setUser(n []int64, name string) error {
 		return nil
 	}
 	m.where = name
-	who, group, explicit := strings.Cut(name, ":")
+	who, group, explicit := cut(name, ':')
 	id, numeric := number(who)
 	row, ok, err := m.lookup("/etc/passwd", who, id)
 	switch {
-	case err != nil && !(numeric && errors.Is(err, unix.ENOENT)):
+	case err != nil && !(numeric && errors.Is(err, syscall.ENOENT)):
 		return err
 	case ok:
 		uid, ok1 := number(row[2])
 		gid, ok2 := number(row[3])
 		if !ok1 || !ok2 {
-			return unix.EINVAL
+			return syscall.EINVAL
 		}
 		m.user = user{uid: uid, gid: gid, home: row[5]}
 		if !explicit {
@@ -54,7 +52,7 @@ func (m *machine) setUser(n []int64, name string) error {
 		m.user = user{uid: id, home: "/"}
 	default:
 		m.where = name + ": no such user"
-		return unix.ENOENT
+		return syscall.ENOENT
 	}
 	if explicit {
 		return m.setGroup(group)
@@ -65,7 +63,7 @@ func (m *machine) setUser(n []int64, name string) error {
 func (m *machine) setGroup(group string) error {
 	id, numeric := number(group)
 	row, ok, err := m.lookup("/etc/group", group, id)
-	if err != nil && !(numeric && errors.Is(err, unix.ENOENT)) {
+	if err != nil && !(numeric && errors.Is(err, syscall.ENOENT)) {
 		return err
 	}
 	if ok {
@@ -73,7 +71,7 @@ func (m *machine) setGroup(group string) error {
 	}
 	if !numeric {
 		m.where = group + ": no such group"
-		return unix.ENOENT
+		return syscall.ENOENT
 	}
 	m.user.gid = id
 	return nil
@@ -85,8 +83,8 @@ func (m *machine) lookup(file, name string, id uint32) (row []string, ok bool, e
 	if err != nil {
 		return nil, false, err
 	}
-	for line := range strings.Lines(text) {
-		f := strings.Split(strings.TrimSuffix(line, "\n"), ":")
+	for _, line := range split(text, '\n') {
+		f := split(line, ':')
 		f = append(f, make([]string, max(0, 7-len(f)))...)
 		if f[0] == name && name != "" {
 			return f, true, nil
@@ -103,16 +101,16 @@ func (m *machine) lookup(file, name string, id uint32) (row []string, ok bool, e
 // member lists the groups that name the user.
 func (m *machine) member(name string) ([]uint32, error) {
 	text, err := m.read("/etc/group")
-	if errors.Is(err, unix.ENOENT) {
+	if errors.Is(err, syscall.ENOENT) {
 		return nil, nil
 	}
 	var all []uint32
-	for line := range strings.Lines(text) {
-		f := strings.Split(strings.TrimSuffix(line, "\n"), ":")
+	for _, line := range split(text, '\n') {
+		f := split(line, ':')
 		if len(f) < 4 {
 			continue
 		}
-		for who := range strings.SplitSeq(f[3], ",") {
+		for _, who := range split(f[3], ',') {
 			if id, ok := number(f[2]); ok && who == name {
 				all = append(all, id)
 			}
@@ -123,22 +121,22 @@ func (m *machine) member(name string) ([]uint32, error) {
 
 // read reads a regular file of the root, following no link.
 func (m *machine) read(name string) (string, error) {
-	fd, err := m.open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	fd, err := m.open(name, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY)
 	if err != nil {
 		return "", err
 	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	defer syscall.Close(fd)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
 		return "", err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > maxDatabase {
-		return "", unix.EFBIG
+	if st.Mode&syscall.S_IFMT != syscall.S_IFREG || st.Size > maxDatabase {
+		return "", syscall.EFBIG
 	}
 	b := make([]byte, maxDatabase)
 	got := 0
 	for got < len(b) {
-		n, err := unix.Read(fd, b[got:])
+		n, err := syscall.Read(fd, b[got:])
 		if err != nil {
 			return "", err
 		}
@@ -163,15 +161,15 @@ func (u *user) become(keepGroups bool) error {
 		if len(u.groups) > 0 {
 			first = unsafe.Pointer(&u.groups[0])
 		}
-		if _, _, e := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(u.groups)), uintptr(first), 0); e != 0 {
+		if _, _, e := syscall.RawSyscall(syscall.SYS_SETGROUPS, uintptr(len(u.groups)), uintptr(first), 0); e != 0 {
 			return e
 		}
 	}
 	gid, uid := uintptr(u.gid), uintptr(u.uid)
-	if _, _, e := unix.RawSyscall(unix.SYS_SETRESGID, gid, gid, gid); e != 0 {
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESGID, gid, gid, gid); e != 0 {
 		return e
 	}
-	if _, _, e := unix.RawSyscall(unix.SYS_SETRESUID, uid, uid, uid); e != 0 {
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, uid, uid, uid); e != 0 {
 		return e
 	}
 	return nil

@@ -1,0 +1,69 @@
+package linuxns
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/sandbox"
+)
+
+// Freeze is the effect that holds a jail still.
+type Freeze struct {
+	Jail string // its id
+	Dir  string // its cgroup2 directory
+}
+
+// EventType is sandbox.freeze.
+func (f *Freeze) EventType() string { return "sandbox.freeze" }
+
+// EventKey is the jail's id.
+func (f *Freeze) EventKey() string { return f.Jail }
+
+// Volatile is true: no process survives a reboot.
+func (f *Freeze) Volatile() bool { return true }
+
+// Freeze plans to hold a jail still.
+func (d *Driver) Freeze(j sandbox.State) (events.Effect, error) {
+	dir := unifiedOf(j.Groups)
+	if dir == "" {
+		return nil, fault.Unsupported("holding a jail still", "a cgroup2 directory of its own, which it has not")
+	}
+	return &Freeze{j.ID, dir}, nil
+}
+
+// Do freezes, and waits until every process has stopped where it stops: on its way back from the kernel.
+func (f *Freeze) Do(ctx context.Context) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if err := writeFile(filepath.Join(f.Dir, "cgroup.freeze"), "1"); err != nil {
+		return cgroupError("freeze", f.Dir, err)
+	}
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		b, err := os.ReadFile(filepath.Join(f.Dir, "cgroup.events"))
+		if err != nil {
+			return cgroupError("freeze", f.Dir, err)
+		}
+		if strings.Contains(string(b), "frozen 1") {
+			return nil
+		}
+		if wait(ctx, pause) != nil {
+			return fault.New("freeze", fault.Timeout, "jail "+f.Jail,
+				errors.New("a process is busy in the kernel: "+strings.Join(members(f.Dir), " ")))
+		}
+	}
+}
+
+// Undo lets the jail go on. One that has ended meanwhile has nothing to go on with.
+func (f *Freeze) Undo(context.Context) error {
+	err := writeFile(filepath.Join(f.Dir, "cgroup.freeze"), "0")
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return cgroupError("thaw", f.Dir, err)
+	}
+	return nil
+}
