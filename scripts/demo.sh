@@ -15,7 +15,7 @@ type() {
 
 clean() {
 	[ -d "$IOC_ROOT" ] || return 0
-	"$program" recover
+	"$program" -q recover
 	for jail in $("$program" list -H | cut -f 1); do
 		"$program" destroy --force "$jail"
 	done

@@ -94,7 +94,7 @@ func (c *call) problem(err error) string {
 // remedies are the library's, and those that only the command line can give.
 func (c *call) remedies(err error) []string {
 	all := fault.Remedies(err)
-	if fault.ExitCode(err) == fault.ExitResidue {
+	if _, left := errors.AsType[*residueError](err); left {
 		all = append(all, "clear it with: ioc recover"+c.rootFlag())
 	}
 	if len(all) == 0 && errors.Is(err, fault.NotFound) {

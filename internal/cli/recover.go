@@ -46,11 +46,14 @@ ioc recover --resolve 01JDA7Q0000000000000000000 --note "unmounted by hand"`,
 			}
 			return host.Resolve(id, note)
 		}
-		_, err = watch(c, host.Recover())
+		done, err := watch(c, host.Recover())
 		if c.events != modeNDJSON {
 			if listErr := c.listPending(host); err == nil {
 				err = listErr
 			}
+		}
+		if done.Residue > 0 {
+			return unrecovered(done.Residue)
 		}
 		return err
 	})
@@ -58,6 +61,12 @@ ioc recover --resolve 01JDA7Q0000000000000000000 --note "unmounted by hand"`,
 	cmd.Flags().StringVar(&resolve, "resolve", "", "take the operation with this `ID` off the list; nothing else is done")
 	cmd.Flags().StringVar(&note, "note", "", "keep this `TEXT` with it: how it was dealt with")
 	return cmd
+}
+
+// unrecovered is the error of a recovery that could not clear n things.
+func unrecovered(n int) error {
+	return fault.New("recover", fault.Residue, "", fmt.Errorf("%d of the things that were left behind are still there", n)).
+		WithRemedy("deal with them by hand, then take each operation off the list: ioc recover --resolve ID")
 }
 
 // listPending prints what waits for a recovery or for a person; nothing if nothing does.

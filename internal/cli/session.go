@@ -127,7 +127,7 @@ func (s *session) talk(master *os.File, restore func()) (end func()) {
 	go func() {
 		defer close(shown)
 		defer guard()
-		_, _ = io.Copy(s.out, master) // it ends with EIO when the program's side is closed
+		s.show(master)
 	}()
 	resized := s.watchSize()
 	return func() {
@@ -145,6 +145,29 @@ func (s *session) talk(master *os.File, restore func()) (end func()) {
 			_ = keys.Close() // a pipe
 		}
 	}
+}
+
+// show copies what the program writes, until its side of the terminal is closed. If nobody can see it
+// any more, the program is told so as by a terminal that is closed, and is not kept from ending.
+func (s *session) show(master *os.File) {
+	seen := &watchedWriter{w: s.out}
+	_, _ = io.Copy(seen, master) // reading ends with EIO
+	if seen.failed {
+		s.pass(syscall.SIGHUP)
+		_, _ = io.Copy(io.Discard, master) // as above
+	}
+}
+
+// watchedWriter notes that a write failed.
+type watchedWriter struct {
+	w      io.Writer
+	failed bool
+}
+
+func (w *watchedWriter) Write(b []byte) (int, error) {
+	n, err := w.w.Write(b)
+	w.failed = w.failed || err != nil
+	return n, err
 }
 
 // feed gives the program what is typed. At the end of a file it says what a key would say.
