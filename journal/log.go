@@ -67,11 +67,11 @@ func (l *Log) append(rec *events.Record) (lsn uint64, err error) {
 		return 0, fmt.Errorf("journal: record of %s: %d bytes are too many", rec.Name, len(rec.Params))
 	}
 	if rec.Type == events.RecFailed && l.said != nil { // recoveries that fail alike do not fill the log
-		if why := string(rec.Params); l.said[rec.Ref] == why && why != "" {
+		why := string(rec.Params)
+		if l.said[rec.Ref] == why && why != "" {
 			return l.next - 1, nil
-		} else {
-			l.said[rec.Ref] = why
 		}
+		l.said[rec.Ref] = why
 	}
 	if !l.placed {
 		if err := l.place(rec); err != nil {

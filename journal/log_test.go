@@ -180,6 +180,7 @@ func TestFullDiskDoesNotStopARollback(t *testing.T) {
 	d := newDisk()
 	j := newJournal(d, Options{SlotSize: 4 << 10})
 	l := openLog(t, j)
+	d.short = true
 	n := 0
 	d.hook = func(op string, _ int) error {
 		if hasWord("extend create", op) && n > 0 {
@@ -196,6 +197,9 @@ func TestFullDiskDoesNotStopARollback(t *testing.T) {
 	}
 	if !errors.Is(err, errFull) || !errors.Is(err, errNoRoom) || n < 5 {
 		t.Fatalf("%d records, %v", n, err)
+	}
+	if size, err := l.f.size(); size != l.size || err != nil {
+		t.Errorf("growing in vain left %d bytes of %d", size, l.size)
 	}
 	boot := j.opts.BootID
 	for i := n; i > 0; i-- {

@@ -143,8 +143,8 @@ func (j *Journal) takeFile(op, key, suffix string) (t *taken, again bool, err er
 	return t, false, nil
 }
 
-// begin makes it a release: from now on it goes forward, by its name and by a record. The name is
-// durable before the record, so that who finds the record need not wonder.
+// begin makes it a release: from now on it goes forward, by its name. The first sync of the log,
+// which is before anything is undone, makes the name durable, too.
 func (t *taken) begin() (*Log, error) {
 	begun := t.hi.releasing && t.img.live
 	if out := heldName(t.Key) + suffixOut; t.name != out {
@@ -156,9 +156,6 @@ func (t *taken) begin() (*Log, error) {
 	log, err := t.j.resume(t.f, t.name, t.img)
 	if err != nil || begun {
 		return log, err
-	}
-	if err := t.syncName(); err != nil {
-		return nil, err
 	}
 	boot := t.j.opts.BootID
 	_, err = log.Append(&events.Record{Type: events.RecRelease, Volatile: !t.img.h.is(flagDurable), Params: boot[:]})
