@@ -260,6 +260,7 @@ type compensation struct {
 	rare        rarity
 	l           *lane
 	err         error
+	payload     Payload         // of its event
 	bound       context.Context //nolint:containedctx // of the whole rollback, nil if it has none
 	depth       int             // of the step it runs for
 	slot        int             // of e in l.entries; -1: it is another run's
@@ -300,17 +301,17 @@ func (c *compensation) conclude(err error) {
 		return
 	}
 	if err == nil {
-		l.r.probe("ran", e.of, e.payload)
+		l.r.probe("ran", e.of, c.payload)
 	}
 	switch {
 	case err == nil && e.deferred:
 		l.mark(RecDeferredDone, e, nil)
 		c.finish()
-		l.r.probe("deferred", e.of, e.payload)
+		l.r.probe("deferred", e.of, c.payload)
 	case err == nil:
 		l.mark(RecUndone, e, nil)
 		c.finish()
-		l.r.probe("undone", e.of, e.payload)
+		l.r.probe("undone", e.of, c.payload)
 	case c.last || c.interrupted || l.timeUp(c.bound):
 		c.giveUp(err)
 	default:
@@ -370,6 +371,7 @@ func (l *lane) compensate(ctx context.Context, c *compensation, kind Kind, of ID
 	if p == nil {
 		p = &Named{Type: c.e.name}
 	}
+	c.payload = p
 	_ = l.step(p, kind, of, cause, func(s Step) error { // conclude has the outcome
 		l.stack[s.d].rare = &c.rare
 		return c.e.run(s)

@@ -23,15 +23,17 @@ type order struct {
 	Dir      string
 	Report   string // file to write report to
 	Point    int    // to be killed at
-	Begun    bool   // say on descriptor 3 that the operation begins
+	Late     time.Duration
+	Begun    bool // say on descriptor 3 that the operation begins
 }
 
 // report is what a child did.
 type report struct {
 	Points    []string
-	Killed    string // the point it was killed at
-	Committed bool   // the commit point was passed
-	Work      int    // events that undid or carried forward another run's work
+	At        []time.Duration // when each was passed
+	Killed    string          // the point it was killed at
+	Committed bool            // the commit point was passed
+	Work      int             // events that undid or carried forward another run's work
 	Err       string
 	Residue   []string
 	Fault     string // of the stream
@@ -60,7 +62,7 @@ func Child(scenarios ...Scenario) {
 		fail("%s of %s: %v", o.Phase, o.Scenario, err)
 	}
 	c := &child{order: o}
-	c.run(op)
+	c.run(op, s.Within)
 	os.Exit(0)
 }
 
@@ -72,13 +74,14 @@ func fail(format string, args ...any) {
 // child runs one operation and dies where it is told to.
 type child struct {
 	order order
+	start time.Time
 
 	mu      sync.Mutex // lanes probe at once
 	report  report
 	checker Checker
 }
 
-func (c *child) run(op Operation) {
+func (c *child) run(op Operation, within func(context.Context, func(string)) context.Context) {
 	if c.order.Begun {
 		begun := os.NewFile(3, "begun")
 		syscall.CloseOnExec(3) // what the operation starts must not hold it
@@ -86,11 +89,15 @@ func (c *child) run(op Operation) {
 			fail("begun: %v", err)
 		}
 	}
-	start := time.Now()
-	residue, err := op.start(context.Background(), events.WithSink(c.sink), events.WithProbe(c.probe))
+	ctx := context.Background()
+	if within != nil {
+		ctx = within(ctx, c.inside)
+	}
+	c.start = time.Now()
+	residue, err := op.start(ctx, events.WithSink(c.sink), events.WithProbe(c.probe))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.report.Took = time.Since(start)
+	c.report.Took = time.Since(c.start)
 	if err != nil {
 		c.report.Err = err.Error()
 	}
@@ -140,10 +147,22 @@ func (c *child) probe(p events.Probe) {
 	c.pass(p.Point + "-" + p.Type)
 }
 
+// inside is a point that an effect marks.
+func (c *child) inside(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pass("inside-" + name)
+}
+
 // pass counts a point, or ends here.
 func (c *child) pass(point string) {
 	c.report.Points = append(c.report.Points, point)
+	c.report.At = append(c.report.At, time.Since(c.start))
 	if len(c.report.Points) != c.order.Point {
+		return
+	}
+	if c.order.Late > 0 { // nobody will know where it was
+		time.AfterFunc(c.order.Late, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) })
 		return
 	}
 	c.report.Killed = point

@@ -141,3 +141,6 @@ func TestCrashSees(t *testing.T) {
 		})
 	}
 }
+
+// TestSweepRelease kills the release of retained effects at every point: it goes forward.
+func TestSweepRelease(t *testing.T) { eventstest.Sweep(t, releaseScenario(), eventstest.AtRandom(3)) }

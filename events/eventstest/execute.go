@@ -32,12 +32,17 @@ type execution struct {
 // Operation is p's operation on place.
 func (p *Program) Operation(place Place) (events.Op[int], *events.Registry) {
 	x := newPlayer(place)
-	return x.operation(&p.Root), x.reg
+	return x.operation(p), x.reg
 }
 
-func (x *player) operation(root *Body) events.Op[int] {
+func (x *player) operation(p *Program) events.Op[int] {
 	return events.New(&events.Named{Type: "test.program"}, func(s events.Step) (int, error) {
-		return 42, x.body(root, "0")(s)
+		if p.Retain != "" {
+			if err := s.Retain(p.Retain); err != nil {
+				return 0, err
+			}
+		}
+		return 42, x.body(&p.Root, "0")(s)
 	})
 }
 
@@ -56,7 +61,7 @@ func (p *Program) Run() ([]events.Event, error) {
 	if p.Soft {
 		opts = append(opts, events.PanicsAsErrors())
 	}
-	e.run = e.x.operation(&p.Root).Start(ctx, opts...)
+	e.run = e.x.operation(p).Start(ctx, opts...)
 	done := make(chan struct{})
 	go func() { // of its own: it may be told to exit
 		defer close(done)
@@ -143,6 +148,9 @@ func (e *execution) act(cancel context.CancelFunc) bool {
 		cancel()
 	case Aborts:
 		e.checker.Stopped()
+		e.x.mu.Lock()
+		e.x.aborted = true
+		e.x.mu.Unlock()
 		e.run.Abort()
 	case Throws:
 		e.checker.Left()

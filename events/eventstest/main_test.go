@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	idle.Recover = func(string) (eventstest.Operation, error) {
 		return eventstest.Run(events.New(&events.Named{Type: "idle"}, func(events.Step) (int, error) { return 0, nil })), nil
 	}
-	eventstest.Child(filesScenario("programs", nil), filesScenario("sweep", nil), filesScenario("breaks-rule", nil), idle)
+	eventstest.Child(filesScenario("programs", nil), filesScenario("sweep", nil), filesScenario("breaks-rule", nil), idle, releaseScenario())
 	goleak.VerifyTestMain(m)
 }
 
@@ -89,4 +89,25 @@ func filesScenario(name string, p *eventstest.Program) eventstest.Scenario {
 		},
 		Snapshot: func(dir string) (string, error) { return eventstest.Tree(filepath.Join(dir, "files")) },
 	}
+}
+
+// releaseScenario is what stopping a jail is: the release of what its start retained.
+func releaseScenario() eventstest.Scenario {
+	s := filesScenario("release", &eventstest.Program{Root: eventstest.Body{Do: []eventstest.Item{
+		{Kind: eventstest.Applies, Learn: true}, {Kind: eventstest.Acts, Learn: true}, {Kind: eventstest.Applies},
+	}}, Retain: "jail/web"})
+	start := s.Operation
+	s.Forward = true
+	s.Before = func(dir string) (eventstest.Operation, error) {
+		return start(dir)
+	}
+	s.Operation = func(dir string) (eventstest.Operation, error) {
+		j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{Durability: journal.KillSafe})
+		if err != nil {
+			return eventstest.Operation{}, err
+		}
+		_, reg := (&eventstest.Program{}).Operation(eventstest.Files{Dir: filepath.Join(dir, "files")})
+		return eventstest.Run(j.Release("jail/web", reg)), nil
+	}
+	return s
 }

@@ -22,7 +22,8 @@ type player struct {
 	entries []*entry
 	seals   []seal
 	bodies  map[events.ID]outcome
-	holds   int // held and not released
+	holds   int  // held and not released
+	aborted bool // the consumer has called Abort
 	faults  []error
 }
 

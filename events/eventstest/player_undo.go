@@ -22,7 +22,7 @@ func (x *player) act(s events.Step, t ticket) error {
 	if t.No >= 0 {
 		return x.undo(s, t, t.Name)
 	}
-	run, e := x.begin(-t.No, s.ID())
+	run, e := x.begin(s.Context(), -t.No, s.ID())
 	if err := x.script(s, &t.Undo, run, t.Name); err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (x *player) act(s events.Step, t ticket) error {
 
 // undo is the compensation of a closure or an action.
 func (x *player) undo(s events.Step, t ticket, path string) error {
-	run, e := x.begin(t.No, s.ID())
+	run, e := x.begin(s.Context(), t.No, s.ID())
 	if e != nil && e.learned != t.Learned {
 		x.fault("entry %d is undone with parameters from before it learned", t.No)
 	}
@@ -45,8 +45,8 @@ func (x *player) undo(s events.Step, t ticket, path string) error {
 }
 
 // begin notes a run of a compensation, or of a deferred action, and gives its number. Another
-// process's entry is nil: its ledger is not ours.
-func (x *player) begin(no int, in events.ID) (run int, e *entry) {
+// process's entry is nil: its ledger is not ours. Only Abort may have cancelled ctx.
+func (x *player) begin(ctx context.Context, no int, in events.ID) (run int, e *entry) {
 	if x.place != nil {
 		return 0, nil
 	}
@@ -54,6 +54,9 @@ func (x *player) begin(no int, in events.ID) (run int, e *entry) {
 	defer x.mu.Unlock()
 	e = x.entries[no-1]
 	e.runs++
+	if ctx.Err() != nil && !x.aborted {
+		x.faults = append(x.faults, fmt.Errorf("entry %d is undone, or run, under a cancelled context", no))
+	}
 	if in != 0 {
 		e.in = append(e.in, in)
 	}
@@ -146,7 +149,7 @@ func (e *thing) Do(ctx context.Context) error {
 
 // Undo takes it back, or fails to.
 func (e *thing) Undo(ctx context.Context) error {
-	run, en := e.x.begin(e.No, 0)
+	run, en := e.x.begin(ctx, e.No, 0)
 	if en != nil && e.Learn && en.learned != 0 && len(e.Learned) != 1 {
 		e.x.fault("effect %d is undone without what it learned", e.No)
 	}
@@ -171,8 +174,8 @@ func (e *removal) EventType() string { return "test.removal" }
 func (e *removal) EventKey() string  { return e.Name }
 
 // Do is what cannot be undone.
-func (e *removal) Do(context.Context) error {
-	run, en := e.x.begin(e.No, 0)
+func (e *removal) Do(ctx context.Context) error {
+	run, en := e.x.begin(ctx, e.No, 0)
 	u := Undo{Ends: e.Ends}
 	if err := end(u.end(run), e.Name+"~"); err != nil {
 		return err

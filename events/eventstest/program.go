@@ -11,9 +11,10 @@ import (
 type Program struct {
 	Root     Body
 	Consumer Consumer
-	Memory   bool `json:",omitempty"` // it has a journal, in memory
-	FailAt   int  `json:",omitempty"` // the record of that journal whose write fails; 0: none
-	Soft     bool `json:",omitempty"` // run with PanicsAsErrors
+	Memory   bool   `json:",omitempty"` // it has a journal, in memory
+	FailAt   int    `json:",omitempty"` // the record of that journal whose write fails; 0: none
+	Soft     bool   `json:",omitempty"` // run with PanicsAsErrors
+	Retain   string `json:",omitempty"` // the key to retain its effects under; it needs a journal
 }
 
 // String is the program as JSON, without what is zero.

@@ -49,6 +49,14 @@ type Scenario struct {
 	// cell, also after a failure, and must cope with any state. Optional.
 	Cleanup func(dir string) error
 
+	// Within gives the operation, and Recover, a context by which effects mark moments in their middle; each
+	// mark is a point like any other. Optional.
+	Within func(ctx context.Context, mark func(name string)) context.Context
+
+	// Forward says that recovery carries the operation forward once it has begun, as it does a release of
+	// retained effects: the world after is right wherever it was killed.
+	Forward bool
+
 	// Exclusive scenarios have no two cells at once.
 	Exclusive bool
 
@@ -81,6 +89,7 @@ func Main(m *testing.M, scenarios ...Scenario) {
 // Kill says when to kill a run. The zero Kill does not.
 type Kill struct {
 	Point int           // SIGKILL at the point with this number, from 1; see Crash
+	Late  time.Duration // so long after that point, which is in the middle of anything
 	After time.Duration // SIGKILL at that time after the start of the operation
 }
 
@@ -88,6 +97,7 @@ type Kill struct {
 type World struct {
 	Before, After string
 	Points        []string // that a complete run passes, in order
+	At            []time.Duration
 	Took          time.Duration
 }
 
@@ -95,10 +105,9 @@ type World struct {
 // took. It is a dry run for operations that cannot hurt the test.
 func (o Operation) Rehearse(t testing.TB) (points []string, took time.Duration) {
 	t.Helper()
-	var c child
-	start := time.Now()
+	c := child{start: time.Now()}
 	_, _ = o.start(t.Context(), events.WithSink(c.sink), events.WithProbe(c.probe)) // how it ends does not matter
-	took = time.Since(start)
+	took = time.Since(c.start)
 	if err := c.checker.Close(); err != nil {
 		t.Error(err)
 	}
