@@ -23,6 +23,8 @@ type order struct {
 	Dir      string
 	Report   string // file to write report to
 	Point    int    // to be killed at
+	Name     string // what that point is called; empty: whatever it is
+	Nth      int    // of that name
 	Late     time.Duration
 	Begun    bool // say on descriptor 3 that the operation begins
 }
@@ -77,6 +79,7 @@ type child struct {
 	start time.Time
 
 	mu      sync.Mutex // lanes probe at once
+	met     int        // points of the order's name
 	report  report
 	checker Checker
 }
@@ -154,11 +157,23 @@ func (c *child) inside(name string) {
 	c.pass("inside-" + name)
 }
 
+// last reports whether point is where it ends. A point with a name is found by it: there may be more or
+// fewer before it than in another run, of those that only time brings about.
+func (c *child) last(point string) bool {
+	if c.order.Name == "" {
+		return len(c.report.Points) == c.order.Point
+	}
+	if point == c.order.Name {
+		c.met++
+	}
+	return point == c.order.Name && c.met == c.order.Nth
+}
+
 // pass counts a point, or ends here.
 func (c *child) pass(point string) {
 	c.report.Points = append(c.report.Points, point)
 	c.report.At = append(c.report.At, time.Since(c.start))
-	if len(c.report.Points) != c.order.Point {
+	if !c.last(point) {
 		return
 	}
 	if c.order.Late > 0 { // nobody will know where it was

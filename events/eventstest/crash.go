@@ -57,7 +57,16 @@ func Crash(t testing.TB, s Scenario, w World, kill Kill, seed uint64) (killed bo
 	if before := c.begin(); before != w.Before {
 		c.fatalf("the world before differs from that of the dry run (-want +got):\n%s", cmp.Diff(w.Before, before))
 	}
-	r := c.child(order{Phase: "operation", Point: kill.Point, Late: kill.Late}, kill.After)
+	o := order{Phase: "operation", Point: kill.Point, Late: kill.Late}
+	if i := kill.Point - 1; i >= 0 && i < len(w.Points) {
+		o.Name = w.Points[i]
+		for _, p := range w.Points[:kill.Point] {
+			if p == o.Name {
+				o.Nth++
+			}
+		}
+	}
+	r := c.child(o, kill.After)
 	killed = r.Killed != "" || r.Points == nil
 	wants := map[string]string{"before": w.Before, "after": w.After}
 	switch {
