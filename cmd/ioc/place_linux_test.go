@@ -26,7 +26,7 @@ func everywhere(t *testing.T, test func(t *testing.T, at *place)) {
 	needRelease(t)
 	for _, p := range shared.people {
 		t.Run(p.name, func(t *testing.T) {
-			at := &place{t: t, p: p, dir: mkdir(t, shared.dir+"/"+strings.ReplaceAll(t.Name(), "/", "-"))}
+			at := &place{t: t, p: p, dir: mkdir(t, t.Name())}
 			if err := p.own(at.dir); err != nil {
 				t.Fatal(err)
 			}

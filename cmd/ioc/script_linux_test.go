@@ -2,7 +2,7 @@ package main
 
 import (
 	"os"
-	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -18,7 +18,7 @@ func TestScript(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			testscript.Run(t, testscript.Params{
 				Dir:                 "testdata",
-				WorkdirRoot:         mkdir(t, filepath.Join(shared.dir, "scripts-"+p.name)),
+				WorkdirRoot:         mkdir(t, "scripts-"+p.name),
 				RequireExplicitExec: true,
 				RequireUniqueNames:  true,
 				Cmds:                words(),
@@ -46,9 +46,14 @@ func needRelease(t *testing.T) {
 	}
 }
 
-func mkdir(t *testing.T, dir string) string {
+// mkdir makes a directory whose name begins so, for everybody to enter.
+func mkdir(t *testing.T, begins string) string {
 	t.Helper()
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	dir, err := os.MkdirTemp(shared.dir, strings.ReplaceAll(begins, "/", "-")+"-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/view/term"
+	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/sandbox"
 )
 
@@ -21,10 +23,18 @@ type session struct {
 	terminal bool     // the program has one of its own
 	out      *os.File // what the program writes
 
-	signals  chan syscall.Signal
-	resize   chan sandbox.Size
-	attached atomic.Bool
+	signals chan syscall.Signal
+	resize  chan sandbox.Size
+	phase   atomic.Int32
+	hook    events.ID // of a configured command, whose program is not ours
 }
+
+// The phases of a session.
+const (
+	before   = iota // the program is not there
+	starting        // it may run already, and nobody listens to it yet
+	attached
+)
 
 // session makes one. quiet: nothing is shown but the program unless it was asked for.
 func (c *call) session(quiet, terminal bool) *session {
@@ -71,16 +81,39 @@ func (s *session) size() sandbox.Size {
 	return sandbox.Size{}
 }
 
-// pass hands a signal to the program if it runs. One that comes faster than it can be passed on is dropped.
+// saw notes in the stream when the program is about to run.
+func (s *session) saw(ev events.Event) {
+	if s == nil || ev.Kind != events.Forward || ev.Phase != events.Begin {
+		return
+	}
+	switch ev.Payload.(type) {
+	case *jail.Hook:
+		s.hook = ev.ID
+	case sandbox.Session:
+		if ev.Parent != s.hook {
+			s.phase.Store(starting)
+		}
+	}
+}
+
+// pass hands a signal to the program if it runs. While it is being started one is kept for it; who
+// sends another one then means ioc. One that comes faster than it can be passed on is dropped.
 func (s *session) pass(sig os.Signal) bool {
-	if s == nil || !s.attached.Load() {
+	n, ok := sig.(syscall.Signal)
+	if s == nil || !ok {
 		return false
 	}
-	if n, ok := sig.(syscall.Signal); ok {
-		select {
-		case s.signals <- n:
-		default:
+	switch s.phase.Load() {
+	case starting:
+		if len(s.signals) > 0 {
+			return false
 		}
+	case before:
+		return false
+	}
+	select {
+	case s.signals <- n:
+	default:
 	}
 	return true
 }
@@ -88,17 +121,18 @@ func (s *session) pass(sig os.Signal) bool {
 // attach is called when the program runs, and what it returns when it has ended.
 func (s *session) attach(p sandbox.Session) (detach func()) {
 	s.screen.Mute()
-	s.attached.Store(true)
+	s.phase.Store(attached)
 	if p.Terminal() == nil {
-		return func() { s.attached.Store(false) }
+		return func() { s.phase.Store(before) }
 	}
-	restore := func() {}
-	if r, err := term.MakeRaw(s.c.env.Stdin); err == nil { // else it is no terminal
-		restore = r
+	restore, err := term.MakeRaw(s.c.env.Stdin)
+	typed := err == nil
+	if !typed { // it is no terminal
+		restore = func() {}
 	}
-	end := s.talk(p.Terminal(), restore)
+	end := s.talk(p.Terminal(), typed, restore)
 	return func() {
-		s.attached.Store(false)
+		s.phase.Store(before)
 		end()
 	}
 }
@@ -107,8 +141,9 @@ func (s *session) attach(p sandbox.Session) (detach func()) {
 const drain = 2 * time.Second
 
 // talk copies between the caller's files and the program's terminal until the returned function is
-// called: it waits for what the program wrote last, and gives the terminal back.
-func (s *session) talk(master *os.File, restore func()) (end func()) {
+// called: it waits for what the program wrote last, and gives the terminal back. typed: the caller's
+// input is a terminal.
+func (s *session) talk(master *os.File, typed bool, restore func()) (end func()) {
 	guard := func() { // a panic ends the program: it must not leave the terminal as it is
 		if v := recover(); v != nil {
 			restore()
@@ -120,7 +155,7 @@ func (s *session) talk(master *os.File, restore func()) (end func()) {
 	if err == nil {
 		input.Go(func() {
 			defer guard()
-			s.feed(master, keys)
+			s.feed(master, keys, typed)
 		})
 	}
 	shown := make(chan struct{})
@@ -170,11 +205,12 @@ func (w *watchedWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// feed gives the program what is typed. At the end of a file it says what a key would say.
-func (s *session) feed(master *os.File, keys *term.Keys) {
+// feed gives the program what is typed. At the end of a file it says what a key would say; a terminal
+// has no end, it is closed, and that is a signal.
+func (s *session) feed(master *os.File, keys *term.Keys, typed bool) {
 	const endOfTransmission = 4
 	_, err := io.Copy(master, keys)
-	if err == nil && keys.Ended() && !term.IsTerminal(s.c.env.Stdin) {
+	if err == nil && keys.Ended() && !typed {
 		_, _ = master.Write([]byte{endOfTransmission}) // the program may have gone
 	}
 }

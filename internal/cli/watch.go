@@ -24,6 +24,7 @@ func follow[T any](c *call, op events.Op[T], sc screen, s *session) (T, error) {
 	defer interrupts(c, run, sc, s)()
 	defer animate(sc)()
 	for ev := range run.Events() {
+		s.saw(ev)
 		sc.Add(ev)
 	}
 	sc.Close()
