@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestResidue damages the record of a start that was killed, so that recovery must not trust it: it
@@ -59,29 +61,50 @@ func TestResidue(t *testing.T) {
 	})
 }
 
-// byHand ends the processes of a root's jails and removes their control groups.
+// byHand ends the processes of a root's jails and then removes their control groups.
 func byHand(t *testing.T, dir, id string) {
 	t.Helper()
-	for range 100 {
-		left := leftovers(t, dir, []string{id})
-		if len(left) == 0 {
-			return
-		}
-		for _, what := range left {
-			words := strings.Fields(strings.TrimSuffix(what, ":"))
-			switch words[0] {
-			case "process":
-				pid, err := strconv.Atoi(strings.TrimSuffix(filepath.Base(words[1]), ":"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
-			case "control":
-				_ = os.Remove(words[2]) // it may be in use still
-			default:
-				t.Fatalf("there is a %s", what)
-			}
+	left := leftovers(t, dir, []string{id})
+	for _, what := range left {
+		words := strings.Fields(what)
+		switch words[0] {
+		case "process":
+			kill(t, strings.TrimSuffix(filepath.Base(words[1]), ":"))
+		case "control": // group; a jail's is within its root's
+			defer os.Remove(words[2]) //nolint:errcheck // the end of the test finds it
+		default:
+			t.Fatalf("there is a %s", what)
 		}
 	}
-	t.Fatal("it does not end")
+}
+
+// kill ends a process that was started by this test's calls, and waits for it.
+func kill(t *testing.T, number string) {
+	t.Helper()
+	pid, err := strconv.Atoi(number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return // it went with another one
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		t.Fatal(err)
+	}
+	gone := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(gone, int(patience.Milliseconds()))
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if n != 1 {
+			t.Fatalf("process %d does not end: %v", pid, err)
+		}
+		return
+	}
 }

@@ -49,8 +49,12 @@ func TestCut(t *testing.T) {
 		width int
 		want  string
 	}{
-		{"abcdef", 0, "abcdef"}, {"abcdef", -1, "abcdef"}, {"abcdef", 6, "abcdef"}, {"abcdef", 5, "abcd…"},
-		{"äöüäöü", 3, "äö…"}, {"abcdef", 1, "…"},
+		{"abcdef", 0, "abcdef"},
+		{"abcdef", -1, "abcdef"},
+		{"abcdef", 6, "abcdef"},
+		{"abcdef", 5, "abcd…"},
+		{"äöüäöü", 3, "äö…"},
+		{"abcdef", 1, "…"},
 	} {
 		if got := cut(test.in, test.width, "…"); got != test.want {
 			t.Errorf("cut(%q, %d) = %q, want %q", test.in, test.width, got, test.want)
