@@ -43,7 +43,7 @@ func (r *Registry) Decode(name string, params []byte) (Effect, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", name, ErrUnregistered)
 	}
-	v, err := act.decode(params)
+	v, err := act.parse(params)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -55,17 +55,24 @@ func (r *Registry) Decode(name string, params []byte) (Effect, error) {
 }
 
 // Guard takes what the action or effect name wants held while recovery undoes the run it is in; see
-// the option Guard. Without one it takes nothing.
+// the option Guard. Without one it takes nothing, nor for params that cannot be decoded: then nothing is
+// undone under them either.
 func (r *Registry) Guard(ctx context.Context, name string, params []byte) (release func(), err error) {
 	act, ok := r.lookup(name)
 	if !ok || act.guard == nil {
 		return func() {}, nil
 	}
-	v, err := act.decode(params)
+	v, err := act.parse(params)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return func() {}, nil //nolint:nilerr // the compensation will say so
 	}
 	return act.guard(ctx, v)
+}
+
+// Knows reports whether something is registered under name.
+func (r *Registry) Knows(name string) bool {
+	_, ok := r.lookup(name)
+	return ok
 }
 
 func (r *Registry) lookup(name string) (*action, bool) {
@@ -113,6 +120,17 @@ type action struct {
 	run      func(Step, any) error // undo; or the deferred action itself
 	guard    func(context.Context, any) (func(), error)
 	bind     func(any)
+}
+
+// parse decodes params, which may be of another version of the program, or rot: that a decoder panics
+// is no more than an error of this record.
+func (a *action) parse(params []byte) (v any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			v, err = nil, fmt.Errorf("decoding: %s", panicText(p))
+		}
+	}()
+	return a.decode(params)
 }
 
 // Register makes effects of type *T durable under name ("mount.bind.v1": the version is part of the

@@ -9,7 +9,8 @@ type Journal interface {
 
 // Log is the part of a Journal that one run holds. Its methods may be called concurrently.
 //
-// A method that returned an error leaves the log unusable: every later call returns an error too.
+// After an error the log may be unusable, and then every later call returns an error too: what the run did
+// is undone in memory, and a recovery finds it undone.
 type Log interface {
 	// Append writes rec and returns its LSN, which counts from 1. When it returns, rec survives a
 	// kill, and a power cut too unless rec.Volatile. rec.Params is not kept.

@@ -52,7 +52,7 @@ func (s Step) Replay(reg *Registry, log Log, dead *DeadRun, rec Replay) error {
 	if known {
 		e.policy = &act.policy
 		var v any
-		v, err := act.decode(rec.Params)
+		v, err := act.parse(rec.Params)
 		if err == nil {
 			if eff, ok := v.(Effect); ok {
 				e.payload = freeze(eff)

@@ -22,6 +22,7 @@ type Log struct {
 	f    file
 	name string
 
+	finals  sync.Mutex // held during Seal and Commit, which let go of mu while they wait for a sync
 	mu      sync.Mutex
 	wake    sync.Cond // a sync has ended
 	h       header
@@ -62,6 +63,11 @@ func (l *Log) Append(rec *events.Record) (lsn uint64, err error) {
 func (l *Log) append(rec *events.Record) (lsn uint64, err error) {
 	if err := l.usable(); err != nil {
 		return 0, err
+	}
+	if rec.Type == events.RecFailed && len(rec.Params) > mostText {
+		short := *rec
+		short.Params = []byte(shorten(string(rec.Params), mostText))
+		rec = &short
 	}
 	if len(rec.Params)+len(rec.Name) > maxBody-64 {
 		return 0, fmt.Errorf("journal: record of %s: %d bytes are too many", rec.Name, len(rec.Params))
@@ -146,6 +152,8 @@ func (l *Log) poison(err error) error {
 
 // Seal makes lsns final and publishes keep; see events.Log.
 func (l *Log) Seal(lsns []uint64, keep []events.Retained) error {
+	l.finals.Lock()
+	defer l.finals.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.final(events.RecSealed, lsns, keep)
@@ -154,6 +162,8 @@ func (l *Log) Seal(lsns []uint64, keep []events.Retained) error {
 // Commit makes the run final and publishes keep; see events.Log. A key that is held already, or is
 // being released, fails it.
 func (l *Log) Commit(keep []events.Retained) error {
+	l.finals.Lock()
+	defer l.finals.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.final(events.RecCommit, nil, keep)

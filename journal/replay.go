@@ -82,7 +82,7 @@ func (r *replayer) run(s events.Step, todo []*effect) (out outcome) {
 
 // attempt runs one effect's compensation, or a deferred action.
 func (r *replayer) attempt(s events.Step, e *effect) error {
-	if r.count && r.known(e.Name) {
+	if r.count && r.reg.Knows(e.Name) { // what it does not know is another program's, and trying it proves nothing
 		rec := events.Record{Type: events.RecAttempt, Ref: e.LSN, Volatile: e.Volatile, Params: r.log.j.opts.BootID[:]}
 		if _, err := r.log.Append(&rec); err != nil && !errors.Is(err, errNoRoom) {
 			return err // what is tried is on record first
@@ -90,13 +90,6 @@ func (r *replayer) attempt(s events.Step, e *effect) error {
 		e.attempts++
 	}
 	return s.Replay(r.reg, r.log, r.dead, e.Replay)
-}
-
-// known reports whether the registry has a name. What it does not know is another program's, and
-// trying it proves nothing about it.
-func (r *replayer) known(name string) bool {
-	_, err := r.reg.Decode(name, nil)
-	return !errors.Is(err, events.ErrUnregistered)
 }
 
 func (out *outcome) leave(e *effect, err error, stuck bool) {

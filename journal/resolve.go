@@ -23,6 +23,10 @@ func (j *Journal) Resolve(run events.RunID, note string) error {
 		}
 		return j.with(si.name, func(f file) error { return j.resolve(f, si, note) })
 	}
+	return notFound(run)
+}
+
+func notFound(run events.RunID) error {
 	return fault.New("resolve", fault.NotFound, run.String(), errors.New("no run of this ID has left anything"))
 }
 
@@ -40,6 +44,9 @@ func (j *Journal) resolve(f file, si slotInfo, note string) error {
 		return fmt.Errorf("journal: %w", err)
 	}
 	img, err := readImage(data, j.opts.BootID)
+	if errors.Is(err, errBlank) || err == nil && img.h.is(flagFree) || !img.h.run.IsZero() && img.h.run != si.h.run {
+		return notFound(si.h.run) // recovered meanwhile; the slot may be another run's now
+	}
 	if err != nil {
 		return j.resolveCorrupt(f, si, data, note)
 	}
@@ -96,6 +103,9 @@ func (j *Journal) Forget(key, note string) error {
 			if err != nil {
 				return fmt.Errorf("journal: %w", err)
 			}
+			if same, err := h.isIn(f, heldName(key)+suffix, data); !same || err != nil { // released meanwhile
+				return errors.Join(err, fault.InUse("forget", key, &fault.HeldError{Op: "release"}))
+			}
 			if err := j.archive(h.Run.ID.String()+suffixOut, append(data, "\n"+note+"\n"...)); err != nil {
 				return err
 			}
@@ -104,6 +114,14 @@ func (j *Journal) Forget(key, note string) error {
 		})
 	}
 	return fault.New("forget", fault.NotFound, key, errors.New("nothing is retained under it"))
+}
+
+// isIn reports whether f, whose content is data, is what h was read from and still has its name.
+func (h *heldFile) isIn(f file, name string, data []byte) (bool, error) {
+	if now, _ := decodeHeader(data); now.salt != h.img.h.salt {
+		return false, nil
+	}
+	return f.is(name)
 }
 
 // archive keeps data for whoever asks later what was given up.

@@ -11,11 +11,12 @@ import (
 // Room that is kept free for what must still be written about each effect, so that a full disk never
 // stops a rollback or a release.
 const (
-	roomUndone  = 32 // UNDONE or DEFERRED_DONE
-	roomAttempt = 56 // ATTEMPT, with a boot ID
-	roomFailed  = 72 // FAILED, with failedText
-	failedText  = 32 // bytes of why, if there is no room for more
-	maxAttempts = 3  // by recovery, before what failed is left to a person
+	roomUndone  = 32      // UNDONE or DEFERRED_DONE
+	roomAttempt = 56      // ATTEMPT, with a boot ID
+	roomFailed  = 72      // FAILED, with failedText
+	mostText    = 4 << 10 // bytes of why a compensation failed: a record is not the place for more
+	failedText  = 32      // bytes of why, if there is no room for more
+	maxAttempts = 3       // by recovery, before what failed is left to a person
 	roomEffect  = roomUndone + maxAttempts*roomAttempt + roomFailed
 	roomFinal   = 128 // COMMIT or RELEASE, without keys
 

@@ -51,6 +51,9 @@ func (j *Journal) sweep() error {
 }
 
 func (j *Journal) sweepFile(f file, name string) error {
+	if still, err := f.is(name); !still || err != nil { // published while it was opened; its release shall not wait
+		return err
+	}
 	b, err := readAt(f, 0, headerSize)
 	if err != nil {
 		return err
