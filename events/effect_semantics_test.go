@@ -296,6 +296,19 @@ func TestBarrier(t *testing.T) {
 	}
 }
 
+// TestBarrierThatExits: it holds although nobody returns from it.
+func TestBarrierThatExits(t *testing.T) {
+	w := &shelf{}
+	barrier := events.Define(events.NewRegistry(), "barrier.v1", func(events.Step, int) error { runtime.Goexit(); return nil }, events.Barrier())
+	run := rootOp(func(s events.Step) error { return errors.Join(w.put(s, "a"), s.Undo(barrier.With(0)), errBoom) }).
+		Start(t.Context(), eventstest.Watch(t))
+	inGoroutine(func() { _, _ = run.Wait() })
+	onShelf(t, w, "a")
+	if res := run.Residue(); len(res) != 2 || res[1].Err != events.ErrBarrier { //nolint:errorlint // identity
+		t.Errorf("residue %v", res)
+	}
+}
+
 // TestRetryOfADeferredAction: it is tried as often as a compensation.
 func TestRetryOfADeferredAction(t *testing.T) {
 	tries := 0

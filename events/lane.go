@@ -60,6 +60,7 @@ type rarity struct {
 	last    int           // 1 + index of the step's last Undo, for Amend
 	retain  string        // key to keep the entries under
 	residue []Residue     // what its rollback left
+	blocked bool          // by a barrier: what is older is not undone
 	comp    *compensation // of an event that runs a compensation or a deferred action
 }
 
@@ -83,6 +84,8 @@ func (f *frame) comp() *compensation {
 	}
 	return f.rare.comp
 }
+
+func (f *frame) blocked() bool { return f.rare != nil && f.rare.blocked }
 
 func (f *frame) residue() []Residue {
 	if f.rare == nil {

@@ -179,7 +179,6 @@ func (l *lane) unwind(d int, cause error) {
 		ctx, cancel = context.WithTimeout(l.r.undoContext(), timeout)
 		defer cancel()
 	}
-	blocked := false
 	for len(l.entries) > base {
 		e := &l.entries[len(l.entries)-1]
 		switch {
@@ -188,14 +187,14 @@ func (l *lane) unwind(d int, cause error) {
 		case e.deferred:
 			l.mark(RecUndone, e, nil)
 			l.pop()
-		case blocked:
+		case l.stack[d].blocked():
 			l.giveUp(d, e, ErrBarrier)
 			l.pop()
 		case l.timeUp(ctx):
 			l.giveUp(d, e, ErrAborted)
 			l.pop()
 		default:
-			blocked = !l.undo(ctx, d, cause)
+			l.undo(ctx, d, cause)
 		}
 	}
 }
@@ -211,6 +210,9 @@ func (l *lane) giveUp(d int, e *entry, err error) {
 	res := Residue{Of: e.of, Action: e.name, Err: err, LSN: e.lsn}
 	rare := l.stack[d].rarely()
 	rare.residue = append(rare.residue, res)
+	if e.policy != nil && e.policy.barrier && !e.deferred { // noted here: Goexit may come before the next undo
+		rare.blocked = true
+	}
 	l.r.leaveBehind(res)
 	if e.lsn != 0 && l.log == nil {
 		l.r.dirty.Store(true)
@@ -222,15 +224,11 @@ func (l *lane) timeUp(ctx context.Context) bool {
 	return l.r.aborted.Load() || ctx != nil && ctx.Err() != nil
 }
 
-// undo runs the newest entry's compensation until it succeeded or is given up. false: it was given
-// up and is a barrier for what is older.
-func (l *lane) undo(ctx context.Context, d int, cause error) (goOn bool) {
-	i := len(l.entries) - 1
-	c := l.prepare(d, i)
+// undo runs the newest entry's compensation until it succeeded or is given up.
+func (l *lane) undo(ctx context.Context, d int, cause error) {
+	c := l.prepare(d, len(l.entries)-1)
 	l.attempt(ctx, c, Undo, cause)
-	goOn = c.err == nil || c.e.policy == nil || !c.e.policy.barrier
 	l.spare = c
-	return goOn
 }
 
 // attempt runs c until it succeeded or is given up: as often as its policy says, and again if it was

@@ -235,9 +235,30 @@ func (e *execution) ordered() error {
 			// In one lane, and after a lane has ended, the order of registration is known.
 			before := older.home.begin.Lane == newer.home.begin.Lane || older.home.endSeq <= newer.entry.seq
 			last := newer.undos[len(newer.undos)-1]
-			if first := older.undos[0]; before && first.begin.Seq < last.begin.Seq {
+			first := older.undos[0]
+			if before && first.begin.Seq < last.begin.Seq {
 				return fmt.Errorf("entry %d was undone by event %d before the newer %d by event %d",
 					older.entry.no, first.begin.ID, newer.entry.no, last.begin.ID)
+			}
+			if before && newer.entry.undo.Barrier && !newer.done {
+				return fmt.Errorf("entry %d was undone by event %d behind the barrier of %d", older.entry.no, first.begin.ID, newer.entry.no)
+			}
+		}
+	}
+	return e.stoppedByAbort()
+}
+
+// stoppedByAbort checks that no compensation began after Abort: at most the one that another lane was
+// about to begin.
+func (e *execution) stoppedByAbort() error {
+	if !e.aborted() {
+		return nil
+	}
+	begun := map[uint32]int{e.all[e.p.Consumer.At-1].Lane: 1}
+	for _, ev := range e.all[e.p.Consumer.At:] {
+		if ev.Phase == events.Begin && ev.Kind != events.Forward {
+			if begun[ev.Lane]++; begun[ev.Lane] > 1 {
+				return fmt.Errorf("event %d, a %s, began after Abort", ev.ID, ev.Kind)
 			}
 		}
 	}
