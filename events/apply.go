@@ -3,7 +3,6 @@ package events
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -38,7 +37,8 @@ func (s Step) apply(e, frozen Effect) error {
 	r.probe("journaled", s.id, frozen)
 	err = e.Do(withStep(s))
 	r.probe("done", s.id, frozen)
-	if _, untouched := errors.AsType[*untouchedError](err); untouched || isSkip(err) {
+	err, untouched := takeUntouched(err)
+	if untouched || isSkip(err) {
 		l.mark(RecUndone, &en, nil)
 		l.pop()
 		return err

@@ -114,7 +114,8 @@ func (e *SkipError) Error() string { return "skipped: " + e.Why }
 func Skip(why string) error { return &SkipError{why} }
 
 // Untouched wraps the error of an effect whose Do failed before it changed anything, "already
-// exists" above all: its Undo is not run. It returns nil for nil.
+// exists" above all: its Undo is not run. It returns nil for nil. Joined with another error it does not
+// count, and it holds for the effect whose Do returned it only, not for one whose Do ran that effect.
 func Untouched(err error) error {
 	if err == nil {
 		return nil
@@ -127,28 +128,49 @@ type untouchedError struct{ err error }
 func (e *untouchedError) Error() string { return e.err.Error() }
 func (e *untouchedError) Unwrap() error { return e.err }
 
-// asSkip tells whether err is Skip's and nothing else: a skip whose undo failed is a failure, and so is
-// one that is joined with another error or is only the value of a panic or the cause of a cancellation.
-func asSkip(err error) (*SkipError, bool) {
+// told is how apply gives on an Untouched error that is wrapped: what one effect says of itself says nothing
+// of another, whose Do has run it.
+type told struct{ error }
+
+func (e told) Unwrap() error { return e.error }
+
+// takeUntouched tells whether err is Untouched's and nothing else, and how it is given on.
+func takeUntouched(err error) (error, bool) {
+	switch e, found := sole[*untouchedError](err); {
+	case !found:
+		return err, false
+	case error(e) == err: //nolint:errorlint // the outermost
+		return e.err, true
+	}
+	return told{err}, true
+}
+
+// asSkip tells whether err is Skip's and nothing else.
+func asSkip(err error) (*SkipError, bool) { return sole[*SkipError](err) }
+
+// sole finds an E in err that is all that err says, however it is wrapped: a skip whose undo failed is a
+// failure, and so is one that is joined with another error or is only the value of a panic or the cause of
+// a cancellation.
+func sole[E error](err error) (none E, found bool) {
 	for err != nil {
 		switch e := err.(type) { //nolint:errorlint // the chain is walked here, one link at a time
-		case *SkipError:
+		case E:
 			return e, true
-		case *RollbackError, *CancelError, *PanicError:
-			return nil, false
+		case *RollbackError, *CancelError, *PanicError, told:
+			return none, false
 		case interface{ Unwrap() error }:
 			err = e.Unwrap()
 		case interface{ Unwrap() []error }: // of one
 			all := e.Unwrap()
 			if len(all) != 1 {
-				return nil, false
+				return none, false
 			}
 			err = all[0]
 		default:
-			return nil, false
+			return none, false
 		}
 	}
-	return nil, false
+	return none, false
 }
 
 // reasonOf classifies err by the first thing in its chain that says why. What a rollback left does
