@@ -31,7 +31,7 @@ func (e *executable) Close() {
 // openSelf opens the program. Only a copy is made once and kept.
 func (d *Driver) openSelf() (*executable, error) {
 	e, err := mounted(ownProgram)
-	if errors.Is(err, unix.EPERM) {
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) {
 		return d.copied()
 	}
 	return e, err
@@ -41,7 +41,8 @@ func (d *Driver) openSelf() (*executable, error) {
 const ownProgram = "/proc/self/exe"
 
 // mounted opens a program through a mount of its own that is read-only and in no namespace: nothing
-// inside a jail can change that. Without the right to mount that is unix.EPERM.
+// inside a jail can change that. Without the right to mount that is unix.EPERM, and unix.EINVAL if the program
+// was executed from memory or from another mount namespace: its mount is not ours to clone.
 func mounted(path string) (*executable, error) {
 	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
