@@ -47,6 +47,7 @@ internal/backend/linuxns/stage   : fault
 internal/backend/all         : events fault storage sandbox internal/backend/...
 .                            : events fault selector config jail release release/embedded storage sandbox journal internal/atomicfile internal/lock internal/backend/all
 internal/nearest             :
+internal/itest               :
 internal/view                : events fault
 internal/view/term           : events fault internal/view
 internal/cli                 : . events fault config jail journal release sandbox selector storage internal/nearest internal/view internal/view/term
