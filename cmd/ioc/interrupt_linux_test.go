@@ -76,6 +76,31 @@ func TestInterruptOnTerminal(t *testing.T) {
 	})
 }
 
+// TestInterruptWhileReading breaks off a fetch whose archive does not come.
+func TestInterruptWhileReading(t *testing.T) {
+	everywhere(t, func(t *testing.T, at *place) {
+		r, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer writer.Close()
+		cmd := at.ioc("--events", "ndjson", "fetch", "--from-tar", "-", "slow")
+		cmd.Stdin = r
+		w := at.watch(cmd)
+		r.Close()
+		w.until("begin", "release.unpack")
+		if err := w.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if code, _ := w.end(); code != 130 {
+			t.Errorf("exit code %d, want 130: %s", code, w.stderr.String())
+		}
+		if got := at.do("list", "--releases", "-H"); got != "" {
+			t.Errorf("there is a release:\n%s", got)
+		}
+	})
+}
+
 // TestIgnoredSignals are those that were ignored when ioc began: nohup, and jobs in the background. They
 // do not break off anything, and what runs in a jail does not inherit them.
 func TestIgnoredSignals(t *testing.T) {
