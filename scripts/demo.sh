@@ -6,11 +6,14 @@ program=$PWD/bin/ioc
 IOC_ROOT=${IOC_ROOT:-$PWD/bin/demo}
 export IOC_ROOT
 
-# type shows a command as one would type it, then runs it.
+# type shows a command as one would type it, then runs it. Progress is a tree also where make has no terminal.
 type() {
 	echo
 	echo "\$ ioc $*"
-	"$program" "$@"
+	case $1 in
+	create | start) "$program" --events tree "$@" ;;
+	*) "$program" "$@" ;;
+	esac
 }
 
 clean() {
@@ -30,8 +33,8 @@ if [ "${1:-}" = clean ]; then
 	exit 0
 fi
 
-type --events tree create demo
-type --events tree start demo
+type create demo
+type start demo
 type exec demo hostname
 type exec demo ps -e
 type list
@@ -39,10 +42,11 @@ cat <<END
 
 The jail is running, and stays when this terminal is closed. Type next:
 
-    export IOC_ROOT='$IOC_ROOT' PATH="$PWD/bin:\$PATH"
-    ioc console demo              # a shell in the jail; exit leaves the jail running
-    ioc stop demo                 # the rollback of start
-    ioc run demo sh -c 'exit 3'   # starts what does not run; ends as the command does
-    ioc help                      # everything else
-    make demo-clean               # leaves nothing
+    export IOC_ROOT='$IOC_ROOT'
+    PATH="$PWD/bin:\$PATH"
+    ioc console demo       # a shell in the jail; exit leaves the jail running
+    ioc stop demo          # the rollback of start
+    ioc run demo uname -a  # starts what does not run
+    ioc help               # everything else
+    make demo-clean        # leaves nothing
 END
