@@ -205,6 +205,8 @@ func (h *diskHandle) sync() error {
 	}
 	h.d.mu.Lock()
 	defer h.d.mu.Unlock()
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
 	h.d.stable[h.f] = bytes.Clone(h.f.data)
 	return nil
 }

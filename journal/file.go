@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 )
 
 // fileSystem is what the journal needs of a directory. Names are relative to it: "slot-000",
@@ -55,6 +56,17 @@ func tryLock(f file) (bool, error) {
 		if free, err := probe(f); !free || err != nil {
 			return false, err
 		}
+	}
+	return false, nil
+}
+
+// lockSoon is tryLock for a file that others lock for moments only: it waits up to a second for them.
+func lockSoon(f file) (bool, error) {
+	for range 1000 {
+		if ok, err := tryLock(f); ok || err != nil {
+			return ok, err
+		}
+		time.Sleep(time.Millisecond)
 	}
 	return false, nil
 }

@@ -109,7 +109,6 @@ func (j *Journal) parseHeld(f file, key, suffix string) (h heldFile, ok bool, er
 	}
 	h.hi = img.history()
 	h.left, _ = h.hi.left()
-	h.Releasing = h.Releasing || h.hi.releasing
 	for i := range h.hi.effects {
 		if e := &h.hi.effects[i]; h.hi.standing(e) {
 			h.Records = append(h.Records, e.Replay)

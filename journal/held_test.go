@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -121,33 +122,96 @@ func TestExtend(t *testing.T) {
 	})
 }
 
-// early is a fileSystem in which a recovery sweeps before whoever makes a prepared file has locked it.
+// early is a fileSystem in which somebody else is quick: between opening and locking the file name.
 type early struct {
 	fileSystem
-	sweep func() error
+	name  string
+	quick func() error
 }
 
 func (e *early) open(name string, create, excl bool) (file, error) {
 	f, err := e.fileSystem.open(name, create, excl)
-	if sweep := e.sweep; err == nil && excl && sweep != nil {
-		e.sweep = nil
-		err = sweep()
+	if quick := e.quick; err == nil && name == e.name && quick != nil {
+		e.quick = nil
+		err = quick()
 	}
 	return f, err
+}
+
+func TestReleasedBeforeItWasLocked(t *testing.T) {
+	journals(t, func(t *testing.T, j *Journal) {
+		w := newWorld()
+		if err := w.do(t, j, "a @k"); err != nil {
+			t.Fatal(err)
+		}
+		other := *j
+		e := &early{j.fs, heldName("k"), func() error {
+			_, err := other.Release("k", w.registry()).Do(t.Context())
+			return err
+		}}
+		j.fs = e
+		w.log = nil
+		out, err := j.Release("k", w.registry()).Do(t.Context())
+		if err != nil || out.Undone != 0 || strings.Join(w.log, " ") != "-a" || e.quick != nil {
+			t.Errorf("Release: %+v, %v; %v", out, err, w.log)
+		}
+	})
 }
 
 func TestSweptBeforeItWasLocked(t *testing.T) {
 	journals(t, func(t *testing.T, j *Journal) {
 		other := *j
-		e := &early{j.fs, other.sweep}
+		e := &early{j.fs, heldName("k") + suffixNext, other.sweep}
 		j.fs = e
 		w := newWorld()
 		if err := w.do(t, j, "a @k"); err != nil {
 			t.Fatal(err)
 		}
-		if got := heldString(t, j); e.sweep != nil || got != `[k {"Name":"a","Got":"id-a"}]` {
+		if got := heldString(t, j); e.quick != nil || got != `[k {"Name":"a","Got":"id-a"}]` {
 			t.Errorf("held: %s", got)
 		}
 		wantClean(t, j)
 	})
+}
+
+// TestSweepLeavesWhatIsFinal: a run was killed between its COMMIT and the renaming, after a recovery
+// had looked at its slot.
+func TestSweepLeavesWhatIsFinal(t *testing.T) {
+	m := newMachine(t)
+	m.d.hook = func(op string, _ int) error {
+		if strings.HasPrefix(op, "rename") {
+			return errDead
+		}
+		return nil
+	}
+	if err := m.run("a @k"); err != nil {
+		t.Fatal(err)
+	}
+	m.crash(nil)
+	j := m.journal()
+	if err := j.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	recoverAll(t, j, m.w)
+	if got := heldString(t, j); got != `[k {"Name":"a","Got":"id-a"}]` {
+		t.Errorf("held: %s", got)
+	}
+	wantWorld(t, m.w, "a")
+}
+
+// TestReleasedStaysReleased: also when the power goes at once.
+func TestReleasedStaysReleased(t *testing.T) {
+	for seed := range uint64(20) {
+		m := newMachine(t)
+		if err := m.run("a @k"); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.run("-k"); err != nil {
+			t.Fatal(err)
+		}
+		m.crash(rand.New(rand.NewPCG(1, seed)))
+		if got := heldString(t, m.journal()); got != "" {
+			t.Fatalf("held: %s", got)
+		}
+	}
 }

@@ -22,7 +22,7 @@ func (p *prepared) lockPrior(j *Journal, h *header, extend bool) (*heldFile, err
 		}
 		p.prior = t
 		switch {
-		case t.hi.releasing, !extend && t.img.h.by != h.run && t.img.h.run != h.run && len(t.left) > 0:
+		case !extend && t.img.h.by != h.run && t.img.h.run != h.run && len(t.left) > 0:
 			return nil, t.occupied()
 		case len(t.left) == 0 || t.img.h.boot != h.boot && !extend:
 			return nil, nil //nolint:nilnil // a reboot took it away

@@ -118,7 +118,11 @@ func (j *Journal) takeFile(op, key, suffix string) (t *taken, again bool, err er
 		return nil, false, fmt.Errorf("journal: %w", err)
 	}
 	t = &taken{j: j, f: f, name: name}
-	ok, err := tryLock(f)
+	lock := tryLock // a release that has begun takes its time
+	if suffix == "" {
+		lock = lockSoon // who commits, or looks whether somebody does, does not
+	}
+	ok, err := lock(f)
 	if err == nil && !ok {
 		err = fault.InUse(op, key, &fault.HeldError{Op: "release"})
 	}

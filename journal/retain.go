@@ -146,7 +146,7 @@ func (j *Journal) reserve(key string) (file, error) {
 		if err != nil {
 			return nil, fmt.Errorf("retain %s: %w", key, err)
 		}
-		ok, err := tryLock(f)
+		ok, err := lockSoon(f)
 		if ok && err == nil {
 			ok, err = f.is(name)
 		}
