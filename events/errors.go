@@ -40,6 +40,7 @@ type Residue struct {
 	LSN    uint64 // of the journal record; 0: not in a journal
 }
 
+// String is the action and why it is left.
 func (r Residue) String() string { return fmt.Sprintf("%s: %v", r.Action, r.Err) }
 
 // RollbackError reports a step that failed with Cause and could not be undone completely. It
@@ -49,6 +50,7 @@ type RollbackError struct {
 	Residue []Residue
 }
 
+// Error is the cause, and what is left.
 func (e *RollbackError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v (left behind: ", e.Cause)
@@ -72,6 +74,7 @@ func (e *RollbackError) FaultKind() fault.Kind { return fault.Residue }
 // and whatever Cause is.
 type CancelError struct{ Cause error }
 
+// Error is "cancelled", with the cause if it says more.
 func (e *CancelError) Error() string {
 	if e.Cause == nil || errors.Is(e.Cause, context.Canceled) {
 		return "cancelled"
@@ -94,6 +97,7 @@ type PanicError struct {
 	Stack []byte
 }
 
+// Error is the value as text, without the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
 // Unwrap returns the value of the panic if it is an error.
@@ -105,6 +109,7 @@ func (e *PanicError) Unwrap() error {
 // SkipError is what Skip returns and what the End of a skipped step carries.
 type SkipError struct{ Why string }
 
+// Error is why, for who asks all the same: a skip is no failure.
 func (e *SkipError) Error() string { return "skipped: " + e.Why }
 
 // Skip ends the step whose body returns it as Skipped: its goal already holds. What the body

@@ -38,8 +38,13 @@ type Named struct {
 	Title string // EventTitle, may be empty
 }
 
-func (n *Named) EventType() string  { return n.Type }
-func (n *Named) EventKey() string   { return n.Key }
+// EventType is Type.
+func (n *Named) EventType() string { return n.Type }
+
+// EventKey is Key.
+func (n *Named) EventKey() string { return n.Key }
+
+// EventTitle is Title.
 func (n *Named) EventTitle() string { return n.Title }
 
 func keyOf(p Payload) string {

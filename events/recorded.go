@@ -20,8 +20,13 @@ type Recorded struct {
 	Data  json.RawMessage // the attributes, one JSON value; nil if there are none
 }
 
-func (r *Recorded) EventType() string  { return r.Type }
-func (r *Recorded) EventKey() string   { return r.Key }
+// EventType is Type.
+func (r *Recorded) EventType() string { return r.Type }
+
+// EventKey is Key.
+func (r *Recorded) EventKey() string { return r.Key }
+
+// EventTitle is Title.
 func (r *Recorded) EventTitle() string { return r.Title }
 
 // AppendJSON appends Data as it was read.

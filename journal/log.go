@@ -22,23 +22,24 @@ type Log struct {
 	f    file
 	name string
 
-	finals  sync.Mutex // held during Seal and Commit, which let go of mu while they wait for a sync
-	mu      sync.Mutex
-	wake    sync.Cond // a sync has ended
-	h       header
-	seed    uint32
-	placed  bool // the header is in the file
-	off     int64
-	size    int64
-	next    uint64 // LSN
-	synced  uint64 // highest LSN on stable storage
-	syncing bool
-	linked  bool
-	err     error // why nothing can be written any more
-	closed  bool
-	left    bool              // recovery has something to finish whatever the run says
-	said    map[uint64]string // of a log that goes on: the last failure of each effect
-	buf     []byte
+	finals     sync.Mutex // held during Seal and Commit, which let go of mu while they wait for a sync
+	mu         sync.Mutex
+	wake       sync.Cond // a sync has ended
+	h          header
+	seed       uint32
+	placed     bool // the header is in the file
+	off        int64
+	size       int64
+	next       uint64 // LSN
+	synced     uint64 // highest LSN on stable storage
+	syncing    bool
+	linked     bool
+	err        error // why nothing can be written any more
+	closed     bool
+	publishing bool              // by a SEALED or COMMIT: until that is done recovery would need the record
+	left       bool              // recovery has something to finish whatever the run says
+	said       map[uint64]string // of a log that goes on: the last failure of each effect
+	buf        []byte
 	tally
 }
 
@@ -191,6 +192,8 @@ func (l *Log) final(typ events.RecordType, lsns []uint64, keep []events.Retained
 		files = append(files, p.kept)
 	}
 	rec.Params = encodeFinal(nil, lsns, files)
+	l.publishing = true
+	defer func() { l.publishing = false }()
 	if _, err := l.append(&rec); err != nil {
 		return errors.Join(err, l.j.discard(ready))
 	}

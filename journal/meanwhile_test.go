@@ -47,6 +47,39 @@ func TestSealTogether(t *testing.T) {
 	wantClean(t, j)
 }
 
+// TestSealIsNotForgotten: a lane that fills the log while another waits for its SEALED does not begin it anew,
+// because what SEALED names has not got its name yet.
+func TestSealIsNotForgotten(t *testing.T) {
+	d := newDisk()
+	l := openLog(t, newJournal(d, Options{SlotSize: 1}))
+	lsn, err := l.Append(undo(1, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, filled := l.h.salt, false
+	d.hook = func(op string, _ int) error {
+		if filled || !hasWord("sync", op) || l.next == lsn+1 {
+			return nil
+		}
+		filled = true
+		rec := undo(2, true)
+		rec.Params = make([]byte, 4<<10)
+		if _, err := l.Append(rec); err != nil {
+			t.Error(err)
+		}
+		if l.h.salt != before {
+			t.Error("the log began anew")
+		}
+		return nil
+	}
+	if err := l.Seal([]uint64{lsn}, []events.Retained{{Key: "k", LSNs: []uint64{lsn}}}); err != nil || !filled {
+		t.Fatalf("%v, filled %t", err, filled)
+	}
+	if err := l.Close(false); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // meanwhile is a file system in which something happens before a file of this name is opened.
 type meanwhile struct {
 	fileSystem

@@ -139,7 +139,7 @@ func (l *Log) begin(start int64) error {
 
 // rotate begins the log anew, in the room of records that are all final.
 func (l *Log) rotate() (bool, error) {
-	if l.h.is(flagHeld) || l.commit != 0 || l.left || l.todo > 0 || l.off == l.h.start {
+	if l.h.is(flagHeld) || l.commit != 0 || l.left || l.publishing || l.todo > 0 || l.off == l.h.start {
 		return false, nil
 	}
 	if err := l.markFree(); err != nil {
