@@ -513,3 +513,75 @@ func TestJournalFails(t *testing.T) {
 		onShelf(t, w, "")
 	}
 }
+
+// panicking is a journal that panics at a type of record.
+type panicking struct {
+	*eventstest.Memory
+	at events.RecordType
+}
+
+func (j panicking) Open(run *events.RunInfo, root events.Payload) (events.Log, error) {
+	log, err := j.Memory.Open(run, root)
+	return panickingLog{log, j.at}, err
+}
+
+type panickingLog struct {
+	events.Log
+	at events.RecordType
+}
+
+func (l panickingLog) Append(rec *events.Record) (uint64, error) {
+	if rec.Type == l.at {
+		panic("journal")
+	}
+	return l.Log.Append(rec)
+}
+
+// TestJournalPanics: a bug of a journal does not keep a run from its end, nor anything from being undone.
+func TestJournalPanics(t *testing.T) {
+	reg := events.NewRegistry()
+	events.Register[put](reg, "put.v1")
+	events.Register[burn](reg, "burn.v1")
+	for _, typ := range []events.RecordType{events.RecUndo, events.RecUndone, events.RecFailed, events.RecDefer, events.RecDeferredDone} {
+		for _, fail := range []error{nil, errBoom} {
+			w := &shelf{}
+			run := rootOp(func(s events.Step) error {
+				_ = act(s, "A", func(s events.Step) error { return errors.Join(w.stuck(s, "x"), errBoom) })
+				return errors.Join(w.put(s, "a"), w.burn(s, "b"), fail)
+			}).Start(t.Context(), events.WithJournal(panicking{&eventstest.Memory{}, typ}), events.WithRegistry(reg),
+				events.PanicsAsErrors(), eventstest.Watch(t))
+			_, err := run.Wait()
+			if (err == nil) != (fail == nil && typ != events.RecUndo && typ != events.RecDefer) {
+				t.Errorf("record %d, fail %v: %v", typ, fail, err)
+			}
+			if err != nil && w.String() != "x" && w.String() != "" {
+				t.Errorf("record %d, fail %v: left %s", typ, fail, w)
+			}
+		}
+	}
+}
+
+// TestProbeThatPanics: nor does a bug of a test.
+func TestProbeThatPanics(t *testing.T) {
+	reg := events.NewRegistry()
+	events.Register[put](reg, "put.v1")
+	events.Register[burn](reg, "burn.v1")
+	for _, point := range []string{"journaled", "done", "ran", "undone", "committing", "committed", "deferred", "ended"} {
+		t.Run(point, func(t *testing.T) {
+			w := &shelf{}
+			run := rootOp(func(s events.Step) error {
+				_ = act(s, "A", func(s events.Step) error { return errors.Join(w.put(s, "x"), errBoom) })
+				return errors.Join(w.put(s, "a"), w.burn(s, "b"))
+			}).Start(t.Context(), events.WithJournal(&eventstest.Memory{}), events.WithRegistry(reg), eventstest.Watch(t),
+				events.WithProbe(func(p events.Probe) {
+					if p.Point == point {
+						panic("probe")
+					}
+				}))
+			_ = panicOf(func() { _, _ = run.Wait() })
+			if run.Err() != nil && w.String() != "" {
+				t.Errorf("left %s after %v", w, run.Err())
+			}
+		})
+	}
+}

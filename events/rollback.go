@@ -123,6 +123,9 @@ func (l *lane) conclude(d int, err error) (out error) {
 // it succeeded says so in the log, too, unless it is a closure, which is not there.
 func (l *lane) forget(d int) {
 	f := &l.stack[d]
+	if f.comp().over { // resumed: its own entry is gone, too
+		return
+	}
 	if f.comp().e.lsn == 0 {
 		for i := range l.entries[f.base:] {
 			l.mark(RecUndone, &l.entries[int(f.base)+i], nil)
@@ -263,6 +266,7 @@ type compensation struct {
 	depth       int             // of the step it runs for
 	slot        int             // of e in l.entries; -1: it is another run's
 	last        bool            // the last attempt
+	ran         bool            // it returned nil
 	had         bool            // the consumer was gone before
 	interrupted bool            // by Goexit or by the consumer
 	over        bool            // it succeeded or was given up
@@ -285,6 +289,9 @@ func (l *lane) prepare(d, i int) *compensation {
 // conclude records the outcome before the End.
 func (c *compensation) conclude(err error) {
 	l, e := c.l, &c.e
+	if c.over { // a probe panicked
+		return
+	}
 	c.err = err
 	byLoop := l.owner && !c.had && l.r.loop != nil && (errors.Is(err, ErrBreak) || errors.Is(err, ErrExited))
 	c.interrupted = byLoop || errors.Is(err, ErrExited)
@@ -298,7 +305,8 @@ func (c *compensation) conclude(err error) {
 		}
 		return
 	}
-	if err == nil {
+	if err == nil && !c.ran {
+		c.ran = true
 		l.r.probe("ran", e.of, c.payload)
 	}
 	switch {
@@ -342,7 +350,7 @@ func (c *compensation) finish() {
 // compensate runs c as a child of the step at the top, which neither the run's context nor the
 // consumer can stop.
 func (l *lane) compensate(ctx context.Context, c *compensation, kind Kind, of ID, cause error) {
-	c.err, c.interrupted, c.had, c.bound = nil, false, l.owner && l.r.loop != nil, ctx
+	c.err, c.interrupted, c.ran, c.had, c.bound = nil, false, false, l.owner && l.r.loop != nil, ctx
 	c.rare = rarity{comp: c}
 	savedCtx, savedWithin := l.ctx, l.within
 	if c.e.policy != nil && c.e.policy.timeout > 0 {
@@ -408,9 +416,21 @@ func (l *lane) mark(typ RecordType, e *entry, failure error) {
 	if failure != nil {
 		rec.Params = []byte(failure.Error())
 	}
-	if _, err := log.Append(&rec); err != nil {
+	if !written(log, &rec) {
 		l.r.dirty.Store(true)
 	}
+}
+
+// written appends rec and tells whether that went well. A log that panics here, where a step is brought
+// to its end, has failed like any other.
+func written(log Log, rec *Record) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			ok = false
+		}
+	}()
+	_, err := log.Append(rec)
+	return err == nil
 }
 
 // commit makes the run final. What is left in l.entries are the deferred actions.
@@ -426,8 +446,8 @@ func (l *lane) commit(d int) error {
 		}
 	}
 	r.committed = true
-	r.probe("committed", f.id, f.payload)
 	l.entries = slices.DeleteFunc(l.entries, func(e entry) bool { return !e.deferred })
+	r.probe("committed", f.id, f.payload)
 	return nil
 }
 
