@@ -72,14 +72,16 @@ func (e *Editor) ReadLine(prompt string) (string, error) {
 	}
 }
 
-// raw lets keys through one by one and shows none. What was typed before is kept.
+// raw lets keys through one by one and shows none. What was typed before is kept, and Enter stays a
+// newline: what is typed ahead may be for a program that expects one.
 func raw(fd int) (restore func(), err error) {
 	old, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return nil, os.NewSyscallError("terminal", err)
 	}
 	t := *old
-	t.Iflag &^= unix.ICRNL | unix.INLCR | unix.IGNCR | unix.IXON
+	t.Iflag &^= unix.INLCR | unix.IGNCR | unix.IXON
+	t.Iflag |= unix.ICRNL
 	t.Lflag &^= unix.ICANON | unix.ECHO | unix.ISIG | unix.IEXTEN
 	t.Oflag |= unix.OPOST | unix.ONLCR
 	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0

@@ -12,8 +12,8 @@ import (
 
 // Keys are characters, or one of these.
 const (
-	keyTab    = '\t'
-	keyUp     = 0x110000 + iota // above all characters
+	keyTab = '\t'
+	keyUp  = 0x110000 + iota // above all characters
 	keyDown
 	keyLeft
 	keyRight

@@ -39,8 +39,8 @@ func SignalName(sig syscall.Signal) string {
 	return strconv.Itoa(int(sig))
 }
 
-// takeSignal takes -9, -KILL, -s KILL from the beginning of the arguments.
-func takeSignal(args []string) (syscall.Signal, []string, error) {
+// TakeSignal takes -9, -KILL or -s KILL from the beginning of the arguments.
+func TakeSignal(args []string) (syscall.Signal, []string, error) {
 	if len(args) == 0 || len(args[0]) < 2 || args[0][0] != '-' || args[0] == "--" {
 		return syscall.SIGTERM, args, nil
 	}
@@ -88,7 +88,7 @@ func kill(_ context.Context, p *applet.Proc) error {
 	if p.Help("  -SIGNAL, -s SIGNAL      the signal, by name or number (default: TERM)\n  -l [SIGNAL]             list signals\n\nA negative PID is a process group, -1 all processes; signal 0 only tests.") {
 		return nil
 	}
-	sig, args, err := takeSignal(p.Args)
+	sig, args, err := TakeSignal(p.Args)
 	if err != nil {
 		return applet.Usagef("%s", err)
 	}
@@ -130,7 +130,7 @@ func named(p *applet.Proc, name string) ([]info, error) {
 func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 func killall(_ context.Context, p *applet.Proc) error {
-	sig, args, err := takeSignal(p.Args)
+	sig, args, err := TakeSignal(p.Args)
 	if err != nil {
 		return applet.Usagef("%s", err)
 	}
@@ -213,7 +213,7 @@ func pgrep(_ context.Context, p *applet.Proc) error {
 	sig := syscall.SIGTERM
 	if p.Name == "pkill" {
 		var err error
-		if sig, p.Args, err = takeSignal(p.Args); err != nil {
+		if sig, p.Args, err = TakeSignal(p.Args); err != nil {
 			return applet.Usagef("%s", err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/libioc/ioc/userland/internal/applet"
+	"github.com/libioc/ioc/userland/internal/process"
 	"github.com/libioc/ioc/userland/internal/text"
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
@@ -212,7 +213,7 @@ func source(s *Shell, args []string) int {
 			}
 		}
 	}
-	f, err := os.Open(path)
+	f, err := s.open(syntax.RdrIn, path)
 	if err != nil {
 		s.errorf("%s: %s", name, reason(err))
 		return 1
@@ -486,7 +487,8 @@ func unalias(s *Shell, args []string) int {
 	return status
 }
 
-// killBuiltin is kill, with jobs as targets.
+// killBuiltin is kill, with jobs as targets. A signal with a trap that the shell sends to itself arrives
+// at once: the next command must see what the trap did.
 func killBuiltin(s *Shell, args []string) int {
 	a, ok := s.find("kill")
 	if !ok {
@@ -494,6 +496,11 @@ func killBuiltin(s *Shell, args []string) int {
 		return s.status
 	}
 	argv := slices.Clone(args[1:])
+	sig, targets, err := process.TakeSignal(argv)
+	if err == nil && s.main && s.signals.trapped.Load()>>uint(sig)&1 != 0 && slices.Equal(targets, []string{strconv.Itoa(s.pid)}) {
+		s.signals.take(sig)
+		return 0
+	}
 	for i, arg := range argv {
 		if strings.HasPrefix(arg, "%") {
 			j := s.jobs.find(arg)
@@ -504,8 +511,8 @@ func killBuiltin(s *Shell, args []string) int {
 			argv[i] = strconv.Itoa(-j.pid) // a job is the leader of a group
 		}
 	}
-	if i := slices.IndexFunc(argv, func(a string) bool { return len(a) > 1 && a[0] == '-' && a[1] >= '1' && a[1] <= '9' }); i == 0 && strings.HasPrefix(args[1], "%") {
-		argv = append([]string{"--"}, argv...)
+	if len(targets) == len(argv) && len(argv) > 0 && argv[0] != args[1] {
+		argv = append([]string{"--"}, argv...) // a group is no option
 	}
 	p := &applet.Proc{Args: argv, Stdout: output{s.file(1)}.writer(), Stderr: output{s.file(2)}.writer(), Inside: true}
 	return a.Exec(s.ctx, p)

@@ -59,14 +59,87 @@ func (s *Shell) fields(words []*syntax.Word) ([]string, bool) {
 			out = append(out, lit)
 			continue
 		}
-		more, err := expand.Fields(s.cfg, words[i:]...)
+		more, err := s.wordFields(words[i])
 		if err != nil {
 			s.expansionError(err)
 			return nil, false
 		}
-		return append(out, more...), true
+		out = append(out, more...)
 	}
 	return out, true
+}
+
+// wordFields expands a word to any number of arguments. What a lone $x or $(x) yields is split here if
+// IFS has characters that are no blanks, because between two of those there is an empty field.
+func (s *Shell) wordFields(w *syntax.Word) ([]string, error) {
+	ifs := s.lookup("IFS")
+	if len(w.Parts) != 1 || !ifs.IsSet() || strings.Trim(ifs.Str, " \t\n") == "" {
+		return expand.Fields(s.cfg, w)
+	}
+	switch p := w.Parts[0].(type) {
+	case *syntax.CmdSubst:
+	case *syntax.ParamExp:
+		if p.Index != nil || p.Param == nil || p.Param.Value == "@" || p.Param.Value == "*" || p.Excl || p.Names != 0 {
+			return expand.Fields(s.cfg, w)
+		}
+	default:
+		return expand.Fields(s.cfg, w)
+	}
+	text, err := expand.Literal(s.cfg, &syntax.Word{Parts: []syntax.WordPart{&syntax.DblQuoted{Parts: w.Parts}}})
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, field := range splitFields(text, ifs.Str) {
+		if s.opt.NoGlob || !strings.ContainsAny(field, "*?[") {
+			out = append(out, field)
+			continue
+		}
+		names, err := expand.Fields(s.cfg, &syntax.Word{Parts: []syntax.WordPart{&syntax.Lit{Value: escapeAllBut(field, "*?[]-")}}})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, names...)
+	}
+	return out, nil
+}
+
+// splitFields splits as POSIX has it: blanks of IFS at the ends count for nothing, and every other
+// character of IFS, with the blanks around it, ends a field.
+func splitFields(text, ifs string) []string {
+	blank := func(c byte) bool { return strings.IndexByte(" \t\n", c) >= 0 && strings.IndexByte(ifs, c) >= 0 }
+	var out []string
+	i := 0
+	skip := func() {
+		for i < len(text) && blank(text[i]) {
+			i++
+		}
+	}
+	for skip(); i < len(text); {
+		start := i
+		for i < len(text) && strings.IndexByte(ifs, text[i]) < 0 {
+			i++
+		}
+		out = append(out, text[start:i])
+		skip()
+		if i < len(text) && strings.IndexByte(ifs, text[i]) >= 0 && !blank(text[i]) {
+			i++
+			skip()
+		}
+	}
+	return out
+}
+
+// escapeAllBut puts a backslash before every character that is no letter or digit and not among keep.
+func escapeAllBut(text, keep string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r < 128 && !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '/' || r == '.' || r == '_') && !strings.ContainsRune(keep, r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // plain returns a word that consists of characters without any meaning.

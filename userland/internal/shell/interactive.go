@@ -68,15 +68,13 @@ func (s *Shell) converse() {
 		editor.History = s.history.lines
 		line, err := editor.ReadLine(prompt)
 		switch {
-		case errors.Is(err, lineedit.ErrInterrupt):
+		case errors.Is(err, lineedit.ErrInterrupt), s.ctx.Err() != nil:
 			s.status = 130
 			return "", errAgain
 		case err != nil:
 			return "", io.EOF
 		}
 		s.history.add(line, more)
-		// The command gets a fresh chance to be interrupted: the key that ended the line was no interrupt.
-		s.interruptible()
 		return line + "\n", nil
 	})
 	s.hangUp()
@@ -94,7 +92,7 @@ func (s *Shell) hangUp() {
 func (s *Shell) prompt(name string) string {
 	text := s.promptEscapes(s.get(name))
 	if !strings.ContainsAny(text, "$`") {
-		return strings.ReplaceAll(text, "\x00", "")
+		return strings.ReplaceAll(text, `\\`, `\`)
 	}
 	word, err := s.parser().Document(strings.NewReader(text))
 	if err != nil {
@@ -173,13 +171,7 @@ func (s *Shell) promptEscapes(text string) string {
 			b.WriteByte(text[i])
 		}
 	}
-	out := b.String()
-	if !strings.ContainsAny(out, "$`") {
-		out = strings.ReplaceAll(out, `\\`, `\`)
-	} else {
-		return out
-	}
-	return out
+	return b.String()
 }
 
 // history is what was typed.

@@ -4,6 +4,8 @@ package shell
 
 import (
 	"fmt"
+	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -278,9 +280,8 @@ func fgBuiltin(s *Shell, args []string) int {
 	if tty := s.file(0); tty != nil && s.interactive {
 		own := unix.Getpgrp()
 		if pgid, err := unix.Getpgid(j.pid); err == nil && pgid != own {
-			fd := int(tty.Fd())
-			if unix.IoctlSetPointerInt(fd, unix.TIOCSPGRP, pgid) == nil {
-				defer unix.IoctlSetPointerInt(fd, unix.TIOCSPGRP, own)
+			if giveTerminal(tty, pgid) == nil {
+				defer giveTerminal(tty, own)
 			}
 		}
 	}
@@ -309,4 +310,18 @@ func disownBuiltin(s *Shell, args []string) int {
 		}
 	}
 	return 0
+}
+
+// giveTerminal makes a process group the one that the terminal's keys are for. Who does that from the
+// background gets SIGTTOU, unless it is blocked.
+func giveTerminal(tty *os.File, pgid int) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var set, old unix.Sigset_t
+	set.Val[0] = 1 << (unix.SIGTTOU - 1)
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, &old); err != nil {
+		return err
+	}
+	defer unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+	return unix.IoctlSetPointerInt(int(tty.Fd()), unix.TIOCSPGRP, pgid)
 }

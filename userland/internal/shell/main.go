@@ -259,9 +259,11 @@ func (s *Shell) scriptFile(name string) {
 	f.Close()
 }
 
-// script runs statements as they are read, so that what follows an exit need not make sense.
+// script runs statements as they are read, a line at a time, so that what follows an exit need not make
+// sense. The newline at the end makes the parser deliver a last line that has none.
 func (s *Shell) script(r io.Reader) {
-	for st, err := range s.parser().StmtsSeq(r) {
+	p := s.parser()
+	for list, err := range p.InteractiveSeq(io.MultiReader(r, strings.NewReader("\n"))) {
 		if err != nil {
 			s.reportSyntax(err)
 			if !s.interactive {
@@ -269,7 +271,10 @@ func (s *Shell) script(r io.Reader) {
 			}
 			return
 		}
-		s.stmt(st)
+		if p.Incomplete() {
+			continue
+		}
+		s.stmts(list)
 		if s.halted() {
 			return
 		}

@@ -113,7 +113,6 @@ func (s *Shell) command(cm syntax.Command) {
 	case *syntax.CallExpr:
 		s.simple(cm)
 	case *syntax.Block:
-		s.status = 0
 		s.stmts(cm.Stmts)
 	case *syntax.Subshell:
 		sub := s.subshell()

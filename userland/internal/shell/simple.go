@@ -147,7 +147,6 @@ func (s *Shell) function(body *syntax.Stmt, args []string) {
 	s.vars = &scope{kind: scopeLocal, vars: map[string]expand.Variable{}, parent: s.vars}
 	frame := s.vars
 	s.calls++
-	s.status = 0
 	s.stmt(body)
 	s.calls--
 	s.vars = frame.parent
