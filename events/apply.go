@@ -120,7 +120,8 @@ func freeze(e Effect) Effect {
 
 // Defer lets e.Do run after the root has committed (or after Seal): for what cannot be undone,
 // destroy and delete. It is journaled like an effect; after a crash recovery carries it forward, so
-// Do must be idempotent. e.Undo is never called. If the step or an ancestor fails, e is dropped.
+// Do must be idempotent. e.Undo is never called. If the step or an ancestor fails, e is dropped; and so it
+// is in a compensation or a deferred action, which have no commit of their own, unless they seal it.
 func (s Step) Defer(e Effect) error {
 	s.frame()
 	l := s.l

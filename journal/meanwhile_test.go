@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -278,4 +280,117 @@ func TestRecoverWhileRunsCommit(t *testing.T) {
 		wantWorld(t, w, "")
 		wantClean(t, j)
 	})
+}
+
+// TestDescriptors: whatever becomes of runs, releases, recoveries and queries, their files are closed.
+func TestDescriptors(t *testing.T) {
+	const list = "/proc/self/fd"
+	if _, err := os.Stat(list); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	j, err := Open(dir, Options{Durability: KillSafe})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A busy key, a corrupt slot, a corrupt key and a slot with residue are there all the time.
+	w := newWorld()
+	w.die(t, j, "rot")
+	if err := os.Rename(filepath.Join(dir, "slot-000"), filepath.Join(dir, "slot-900")); err != nil {
+		t.Fatal(err)
+	}
+	rot := func(name string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		b, err := os.ReadFile(path)
+		if err == nil {
+			b[headerSize+frameHead+3] ^= 1
+			err = os.WriteFile(path, append(b, appendFrame(nil, 0, 1, 0, undo(1, false))...), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.do(t, j, "@rotten a b"); err != nil {
+		t.Fatal(err)
+	}
+	rot(heldName("rotten"))
+	w.die(t, j, "stuck")
+	w.fail["stuck"] = errTest
+	if err := w.do(t, j, "@taken x"); err != nil {
+		t.Fatal(err)
+	}
+	busy, _, err := j.takeFile("test", "taken", "")
+	if err != nil || busy == nil {
+		t.Fatal(err)
+	}
+	round := func() {
+		for _, words := range []string{"c", "c fail", "@k c vd", "@k e", "+k e", "+nothing e", "@rotten f", "@" + strings.Repeat("K", maxName) + " f", "| g !g"} {
+			_ = w.do(t, j, words)
+		}
+		w.die(t, j, "dead")
+		for _, key := range []string{"taken", "rotten", "nothing", "k", "k"} {
+			_, _ = j.Release(key, w.registry()).Do(t.Context())
+			_, _, _ = j.Lookup(key)
+		}
+		_, _ = j.Recover(w.registry()).Do(t.Context())
+		w.die(t, j, "dead")
+		for dead := range j.Pending() {
+			if strings.HasSuffix(dead.Root, " dead") {
+				_ = j.Resolve(dead.Run.ID, "test")
+			}
+		}
+		_ = j.Resolve(events.RunID{9}, "test")
+		_ = j.Forget("nothing", "test")
+		_ = j.Forget("taken", "test")
+		for range j.Held() {
+			break
+		}
+		for range j.Live() {
+			break
+		}
+		_, _ = j.Dirty()
+	}
+	count := func() int {
+		fds, err := os.ReadDir(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(fds)
+	}
+	round()
+	before := count()
+	for range 2 {
+		round()
+	}
+	if after := count(); after > before {
+		t.Errorf("%d open files became %d", before, after)
+	}
+	if err := busy.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSlotsByName: a copy that somebody made of a slot is not a run.
+func TestSlotsByName(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld()
+	w.die(t, j, "a")
+	b, err := os.ReadFile(filepath.Join(dir, slotName(0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"slot-000.bak", "slot-000~", "slot-", "slot-0x1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := recoverAll(t, j, w); out != (Recovered{Runs: 1, Undone: 1}) {
+		t.Errorf("%+v", out)
+	}
+	wantClean(t, j)
 }

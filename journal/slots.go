@@ -26,8 +26,8 @@ func (j *Journal) slots() (list []slotInfo, err error) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if !strings.HasPrefix(name, "slot-") {
-			continue
+		if digits, ok := strings.CutPrefix(name, "slot-"); !ok || digits == "" || strings.Trim(digits, "0123456789") != "" {
+			continue // nobody's, or a copy that somebody made
 		}
 		si := slotInfo{name: name}
 		var b []byte
