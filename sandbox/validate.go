@@ -29,6 +29,9 @@ func (s *Spec) Validate() error {
 	}
 	if s.Process != nil {
 		all = append(all, s.Process.check()...)
+		if s.Process.Terminal != nil || s.Process.Controlling {
+			bad("process: the first one has no terminal")
+		}
 	}
 	if s.Network != NetworkNone && s.Network != NetworkHost {
 		bad("network %q: unknown", s.Network)

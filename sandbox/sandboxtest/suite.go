@@ -144,8 +144,8 @@ func (w *world) warm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer undo(t, effects)
 	do(t, effects)
-	undo(t, effects)
 }
 
 func filesBelow(dir string) []string {

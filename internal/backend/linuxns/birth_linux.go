@@ -144,7 +144,7 @@ func (b *birth) outcome(ctx context.Context) error {
 		return &sandbox.ExecError{Path: failure.Where, Err: unix.Errno(failure.Errno)}
 	default:
 		errno := unix.Errno(failure.Errno)
-		return fault.New("", kindOf(errno), "jail init", fault.New(failure.Where, fault.Unknown, "", errno))
+		return fault.New("set up", kindOf(errno), b.what, fault.New(failure.Where, fault.Unknown, "", errno))
 	}
 }
 

@@ -38,6 +38,9 @@ var _ events.Effect = (*Cgroup)(nil)
 // EventType is cgroup.create.
 func (c *Cgroup) EventType() string { return "cgroup.create" }
 
+// EventTitle is for people.
+func (c *Cgroup) EventTitle() string { return "make cgroup " + c.Name }
+
 // EventKey is the directory's name.
 func (c *Cgroup) EventKey() string { return c.Name }
 
@@ -107,14 +110,22 @@ func (c *Cgroup) enable(parent string) error {
 				continue
 			}
 			if err := writeFile(file, "+"+name); err != nil {
-				if errors.Is(err, unix.EBUSY) {
+				switch {
+				case errors.Is(err, unix.EBUSY):
 					return fault.Unsupported(name+" limit", "a cgroup2 directory without processes: "+dir+" has some")
+				case errors.Is(err, unix.ENOENT) && exists(dir) && !slices.Contains(words(filepath.Join(dir, "cgroup.controllers")), name):
+					return fault.Unsupported(name+" limit", "the "+name+" controller in "+dir)
 				}
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // Undo kills what is left in the directories and removes them, and the shared one if it is empty.

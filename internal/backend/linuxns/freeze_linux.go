@@ -22,6 +22,9 @@ type Freeze struct {
 // EventType is sandbox.freeze.
 func (f *Freeze) EventType() string { return "sandbox.freeze" }
 
+// EventTitle is for people.
+func (f *Freeze) EventTitle() string { return "hold jail " + f.Jail + " still" }
+
 // EventKey is the jail's id.
 func (f *Freeze) EventKey() string { return f.Jail }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -194,38 +195,51 @@ func outside(ranges []sandbox.IDRange) uintptr {
 	return 0
 }
 
-// newOverlay makes a detached overlay of layers with short paths.
+// newOverlay makes a detached overlay of layers with short paths: by an option for each layer, or where
+// the kernel does not know that (before Linux 6.5) by one for all.
 func newOverlay(upper, work string, lowers []string, userxattr bool, attr uint64) (int, error) {
-	fd, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return -1, fault.New("open", kindOf(err), "overlay", err)
-	}
-	defer unix.Close(fd)
-	options := [][2]string{{"redirect_dir", "nofollow"}, {"metacopy", "off"}, {"index", "off"}}
-	for _, l := range lowers {
-		options = append(options, [2]string{"lowerdir+", l})
-	}
+	options := []string{"redirect_dir=nofollow", "metacopy=off", "index=off"}
 	if upper != "" {
-		options = append(options, [2]string{"upperdir", upper}, [2]string{"workdir", work})
-	}
-	for _, o := range options {
-		if err := unix.FsconfigSetString(fd, o[0], o[1]); err != nil {
-			return -1, fault.New("mount", kindOf(err), "overlay", fmt.Errorf("option %s: %w", o[0], err))
-		}
+		options = append(options, "upperdir="+upper, "workdir="+work)
 	}
 	if userxattr {
-		if err := unix.FsconfigSetFlag(fd, "userxattr"); err != nil {
-			return -1, fault.New("mount", kindOf(err), "overlay", fmt.Errorf("option userxattr: %w", err))
+		options = append(options, "userxattr")
+	}
+	each := slices.Clone(options)
+	for _, l := range lowers {
+		each = append(each, "lowerdir+="+l)
+	}
+	fd, err := overlayWith(each, attr)
+	if all := "lowerdir=" + strings.Join(lowers, ":"); errors.Is(err, unix.EINVAL) && len(all) <= 255 {
+		fd, err = overlayWith(append(options, all), attr)
+	}
+	if err != nil {
+		return -1, fault.New("mount", kindOf(err), "overlay", err)
+	}
+	return fd, nil
+}
+
+func overlayWith(options []string, attr uint64) (int, error) {
+	fd, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(fd)
+	for _, o := range options {
+		key, value, ok := strings.Cut(o, "=")
+		if ok {
+			err = unix.FsconfigSetString(fd, key, value)
+		} else {
+			err = unix.FsconfigSetFlag(fd, key)
+		}
+		if err != nil {
+			return -1, fmt.Errorf("option %s: %w", key, err)
 		}
 	}
 	if err := unix.FsconfigCreate(fd); err != nil {
-		return -1, fault.New("mount", kindOf(err), "overlay", err)
+		return -1, err
 	}
-	mount, err := unix.Fsmount(fd, unix.FSMOUNT_CLOEXEC, int(attr))
-	if err != nil {
-		return -1, fault.New("mount", kindOf(err), "overlay", err)
-	}
-	return mount, nil
+	return unix.Fsmount(fd, unix.FSMOUNT_CLOEXEC, int(attr))
 }
 
 // commonDir is the deepest directory above two: upper and work must be on one mount.

@@ -149,6 +149,10 @@ func (e *Exec) readBirth(told io.Reader, status unix.WaitStatus) (int, error) {
 	for i := 0; i+1 < n/4; i += 2 {
 		if s := joinStep(words[i]); s != joinBorn {
 			errno := unix.Errno(words[i+1])
+			if s == joinExec && errno == unix.ENOENT {
+				// It is open: what is missing is the loader that it names.
+				return 0, fault.Unsupported("running ioc inside a jail", "a static ioc (built with CGO_ENABLED=0)")
+			}
 			return 0, fault.New("join", kindOf(errno), "jail "+e.Jail.ID, fmt.Errorf("%v: %w", s, errno))
 		}
 	}

@@ -33,12 +33,21 @@ type identity struct {
 
 // makeRunFile makes a locked file under a name that nobody else has.
 func makeRunFile(path string) (*runFile, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
+	var f *os.File
+	for range 100 { // the directory is removed with the last file in it, maybe right now
+		err := os.MkdirAll(filepath.Dir(path), 0o700)
+		if err == nil {
+			f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
+	if f == nil {
+		return nil, os.ErrNotExist
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(path))

@@ -3,7 +3,6 @@ package linuxns
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"syscall"
@@ -71,7 +70,7 @@ func (s *Spawn) Do(ctx context.Context) error {
 	defer b.close()
 	pid, err := s.clone(self, console, b)
 	if err != nil {
-		return fault.New("clone", kindOf(err), "jail "+s.Jail.ID, err)
+		return s.cloneError(err)
 	}
 	b.born()
 	id, err := b.identify(pid, s.Jail.Boot)
@@ -148,6 +147,17 @@ func (s *Spawn) clone(self *executable, console *os.File, b *birth) (int, error)
 	})
 }
 
+// cloneError explains what hosts do to ordinary users.
+func (s *Spawn) cloneError(err error) error {
+	refused := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOSPC)
+	if s.users != nil && !s.driver.host().privileged && refused {
+		return fault.New("clone", fault.Unknown, "jail "+s.Jail.ID, fault.Unsupported("a user namespace",
+			"permission of the host (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, "+
+				"kernel.apparmor_restrict_unprivileged_userns)"))
+	}
+	return fault.New("clone", kindOf(err), "jail "+s.Jail.ID, err)
+}
+
 // openConsole opens the file that gets the first process's words; the null device if there is none. A
 // link in its place is refused: it could lead to any file of the host.
 func openConsole(path string) (*os.File, error) {
@@ -159,12 +169,9 @@ func openConsole(path string) (*os.File, error) {
 
 // Undo ends the jail.
 func (s *Spawn) Undo(ctx context.Context) error {
-	return endJail(ctx, s.Jail)
-}
-
-// endJail kills all of a jail. Where there is a cgroup2 directory everything in it is killed; else the first
-// process is, and the kernel ends the others of its namespace with it.
-func endJail(ctx context.Context, j sandbox.State) error {
+	// Where there is a cgroup2 directory everything in it is killed; else the first process is, and the kernel
+	// ends the others of its namespace with it.
+	j := s.Jail
 	t := target{what: "jail " + j.ID, run: j.Run, id: identity{j.PID, j.Started, j.Boot}}
 	if i := slices.IndexFunc(j.Groups, isUnified); i >= 0 {
 		t.unified = j.Groups[i]
@@ -177,6 +184,3 @@ func isUnified(dir string) bool {
 	_, err := os.Stat(dir + "/cgroup.events")
 	return err == nil
 }
-
-// String names the jail and its process.
-func (s *Spawn) String() string { return fmt.Sprintf("%s (pid %d)", s.Jail.ID, s.Jail.PID) }

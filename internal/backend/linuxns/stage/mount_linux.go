@@ -84,12 +84,17 @@ func optional(flags int64, err error) error {
 
 // overlay keeps a new overlay of layers. Layers are named by descriptors: the names are short, whatever
 // the paths' length, and the jail's mount table says nothing of the host's tree.
+//
+// Since Linux 6.5 each layer is an option of its own. Before, all have to fit into one: then names are
+// relative, of three bytes instead of seventeen. An older kernel takes any option and refuses them when
+// the overlay is made, with the same error as for many other mistakes; so the other ways are tried after
+// every such error, and the last one's is reported.
 func (m *machine) overlay(slot int, attr uint64, way int64, s []string) error {
 	upper, work, userxattr, lowers := s[0], s[1], s[2] != "", s[3:]
-	layers := make([]string, 0, len(lowers))
+	var fds []string
 	for _, path := range append([]string{upper, work}, lowers...) {
 		if path == "" {
-			layers = append(layers, "")
+			fds = append(fds, "")
 			continue
 		}
 		m.where = path
@@ -98,7 +103,12 @@ func (m *machine) overlay(slot int, attr uint64, way int64, s []string) error {
 			return err
 		}
 		defer syscall.Close(fd)
-		layers = append(layers, "/proc/self/fd/"+strconv.Itoa(fd))
+		fds = append(fds, strconv.Itoa(fd))
+	}
+	const names = "/proc/self/fd"
+	m.where = names
+	if err := syscall.Chdir(names); err != nil {
+		return err
 	}
 	m.where = ""
 	options := []string{"redirect_dir=nofollow", "metacopy=off", "index=off"}
@@ -106,33 +116,25 @@ func (m *machine) overlay(slot int, attr uint64, way int64, s []string) error {
 		options = append(options, "userxattr")
 	}
 	if upper != "" {
-		options = append(options, "upperdir="+layers[0], "workdir="+layers[1])
+		options = append(options, "upperdir="+names+"/"+fds[0], "workdir="+names+"/"+fds[1])
 	}
-	lower := layers[2:]
-	all := join(lower, ":")
-	var err error
+	err := error(syscall.EINVAL)
 	if way == OverlayAny || way == OverlayNew {
-		if err = m.overlayNew(slot, attr, append(options, prefixed("lowerdir+=", lower)...)); way == OverlayNew || !old(err) {
-			return err
-		}
+		err = m.overlayNew(slot, attr, append(options, prefixed("lowerdir+="+names+"/", fds[2:])...))
 	}
-	if way != OverlayOld && len(all) <= 255 {
-		return m.overlayNew(slot, attr, append(options, "lowerdir="+all))
+	all := "lowerdir=" + join(fds[2:], ":")
+	if errors.Is(err, syscall.EINVAL) && len(all) <= 255 && (way == OverlayAny || way == OverlayString) {
+		err = m.overlayNew(slot, attr, append(options, all))
 	}
-	return m.overlayOld(slot, attr, lowers[0], append(options, "lowerdir="+all))
+	if errors.Is(err, syscall.EINVAL) && (way == OverlayAny || way == OverlayOld) {
+		err = m.overlayOld(slot, attr, lowers[0], append(options, all))
+	}
+	return err
 }
 
-// errOption is an option that this kernel does not know.
-type errOption struct{ error }
-
-func (e errOption) Unwrap() error { return e.error }
-
-func old(err error) bool {
-	var e errOption
-	return errors.As(err, &e)
-}
-
+// overlayNew makes an overlay by the new mount calls.
 func (m *machine) overlayNew(slot int, attr uint64, options []string) error {
+	m.where = ""
 	fd, err := fsopen("overlay")
 	if err != nil {
 		return err
@@ -141,14 +143,10 @@ func (m *machine) overlayNew(slot int, attr uint64, options []string) error {
 	for _, o := range options {
 		if err := fsconfig(fd, o); err != nil {
 			key, _, _ := cut(o, '=')
-			if key == "lowerdir+" && errors.Is(err, syscall.EINVAL) {
-				err = errOption{err}
-			}
 			m.where = "option " + key + kernelLog(fd)
 			return err
 		}
 	}
-	m.where = ""
 	return m.create(slot, fd, attr)
 }
 
@@ -157,7 +155,7 @@ func (m *machine) overlayNew(slot int, attr uint64, options []string) error {
 func (m *machine) overlayOld(slot int, attr uint64, place string, options []string) error {
 	data := join(options, ",")
 	if len(data) >= 4096 {
-		m.where = "too many layers for this kernel"
+		m.where = ": too many layers for this kernel"
 		return syscall.E2BIG
 	}
 	if err := syscall.Mount("overlay", place, "overlay", 0, data); err != nil {

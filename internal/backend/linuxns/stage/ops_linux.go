@@ -44,10 +44,10 @@ const (
 	FlagIfEmpty               // only if the slot is empty
 )
 
-// Ways of OpOverlay, for tests: each is tried after the one before it.
+// Ways of OpOverlay. Any is all of them, one after the other; the others are for tests.
 const (
 	OverlayAny    = iota
-	OverlayNew    // a layer a call: Linux 6.5
+	OverlayNew    // an option a layer: Linux 6.5
 	OverlayString // all layers in one string of at most 255 bytes
 	OverlayOld    // mount(2), one page of options
 )

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-func init() {
+func init() { //nolint:gochecknoinits // the package comment says why
 	if kind, ok := syscall.Getenv(marker); ok {
 		if kind == joining {
 			hide()

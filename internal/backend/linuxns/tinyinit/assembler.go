@@ -51,11 +51,11 @@ const (
 func imm(n int32) arg      { return arg{kind: argImm, n: n} }
 func addr(name string) arg { return arg{kind: argAddr, name: name} }
 
-// Arguments that are registers.
-var (
-	result  = arg{kind: argResult}  // what the last call returned; must be the last but constants
-	timeout = arg{kind: argTimeout} // wait's timeout
-)
+// result is what the last call returned; only constants may stand before it.
+func result() arg { return arg{kind: argResult} }
+
+// timeout is wait's.
+func timeout() arg { return arg{kind: argTimeout} }
 
 // code collects instructions and the places in it that still need an address.
 type code struct {

@@ -70,7 +70,7 @@ func TestInstructions(t *testing.T) {
 		{"cbz", arm(func(a *arm64) { a.ifTicks(0, "here") }), "13000034"},
 		{"sub", arm(func(a *arm64) { a.countTick() }), "73060051"},
 		{"b", arm(func(a *arm64) { a.countTick(); a.jump("here") }), "73060051ffffff17"},
-		{"mov_x2_x20", arm(func(a *arm64) { a.call(sysKill, imm(0), imm(0), timeout) }), "e20314aa010080d2000080d2281080d2010000d4"},
+		{"mov_x2_x20", arm(func(a *arm64) { a.call(sysKill, imm(0), imm(0), timeout()) }), "e20314aa010080d2000080d2281080d2010000d4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.got != c.want {

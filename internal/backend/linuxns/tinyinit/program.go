@@ -23,7 +23,7 @@ func write(a assembler) {
 	a.call(sysPrctl, imm(prSetName), addr("name"))
 
 	a.label("wait")
-	a.call(sysSigtimedwait, addr("mask"), imm(0), timeout, imm(8))
+	a.call(sysSigtimedwait, addr("mask"), imm(0), timeout(), imm(8))
 	a.ifResult(equal, sigCHLD, "reap")
 	a.ifResult(equal, sigTERM, "term")
 	a.ifResult(greater, 0, "forward")
@@ -47,7 +47,7 @@ func write(a assembler) {
 	a.jump("alone")
 
 	a.label("forward")
-	a.call(sysKill, imm(everyone), result)
+	a.call(sysKill, imm(everyone), result())
 	a.jump("next")
 
 	a.label("term")
