@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/events/eventstest"
@@ -323,6 +324,96 @@ func TestSinkPanicsAtALane(t *testing.T) {
 		}
 		if fired {
 			onShelf(t, w, "")
+		}
+	}
+}
+
+// TestSealInterruptedInOrder: what a Seal still had to run when a Goexit came runs oldest first, too.
+func TestSealInterruptedInOrder(t *testing.T) {
+	w := &shelf{}
+	op := rootOp(func(s events.Step) error {
+		_ = w.put(s, "a")
+		return act(s, "A", func(s events.Step) error {
+			_, _, _, _ = w.burn(s, "w"), w.burn(s, "x"), w.burn(s, "y"), w.burn(s, "z")
+			return s.Seal()
+		})
+	})
+	inGoroutine(func() {
+		for ev := range op.Events(t.Context(), eventstest.Watch(t)) {
+			if ev.Kind == events.Commit && ev.Key() == "w" && ev.Phase == events.End {
+				runtime.Goexit()
+			}
+		}
+	})
+	if got := w.history(); got != "+a +burnt-w +burnt-x +burnt-y +burnt-z -a" {
+		t.Errorf("history %q", got)
+	}
+}
+
+// TestAskedFromEverywhere: what may be called from anywhere may be called at any time.
+func TestAskedFromEverywhere(t *testing.T) {
+	for i := range 200 {
+		w := &shelf{}
+		run := rootOp(func(s events.Step) error {
+			return errors.Join(w.put(s, "a"), w.burn(s, "x"), s.Group(func(g *events.Group) {
+				for _, n := range []string{"b", "c", "d"} {
+					g.Go(&events.Named{Type: "lane"}, func(s events.Step) error {
+						return errors.Join(w.put(s, n), s.Context().Err(), s.Progress(n), act(s, "B", func(s events.Step) error { return w.put(s, n+n) }))
+					})
+				}
+			}, events.Limit(2)))
+		}).Start(t.Context(), eventstest.Watch(t))
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for run.Info() == nil {
+				runtime.Gosched()
+			}
+			for range i % 7 {
+				_, _ = run.Residue(), run.Err()
+				runtime.Gosched()
+			}
+			if i%3 == 0 {
+				run.Abort()
+			} else {
+				run.Cancel(errBoom)
+			}
+		})
+		wg.Go(func() { _, _ = run.Wait() })
+		_, err := run.Wait()
+		wg.Wait()
+		left, res := strings.Fields(w.String()), run.Residue()
+		switch {
+		case err == nil && len(left)+len(res) != 8, err != nil && len(left) != len(res):
+			t.Fatalf("%v: left %v, residue %v", err, left, res)
+		case err != nil && run.Err() == nil:
+			t.Fatal("Err and Wait differ")
+		}
+	}
+}
+
+// TestClocks: the run's clock is the one it was given, even if it goes backwards, or none.
+func TestClocks(t *testing.T) {
+	now := 10 * time.Second
+	for name, tc := range map[string]struct {
+		clock func() time.Duration
+		want  string
+	}{
+		"none":      {nil, "[0s 0s 0s 0s]"},
+		"backwards": {func() time.Duration { now -= time.Second; return now }, "[9s 8s 7s 6s]"},
+	} {
+		evs := []time.Duration{}
+		op := rootOp(func(s events.Step) error { return act(s, "A", func(events.Step) error { return nil }) })
+		for ev := range op.Events(t.Context(), events.WithClock(tc.clock), events.WithOrigin("h", 7)) {
+			evs = append(evs, ev.At)
+			if ev.Run.Host != "h" || ev.Run.PID != 7 || ev.Run.Started.IsZero() {
+				t.Errorf("%s: run %+v", name, ev.Run)
+			}
+			if _, err := ev.MarshalJSON(); err != nil {
+				t.Error(err)
+			}
+		}
+		if fmt.Sprint(evs) != tc.want {
+			t.Errorf("%s: %v, want %s", name, evs, tc.want)
 		}
 	}
 }

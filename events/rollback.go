@@ -186,7 +186,7 @@ func (l *lane) unwind(d int, cause error) {
 		e := &l.entries[len(l.entries)-1]
 		switch {
 		case e.deferred && e.sealed: // Goexit interrupted Seal
-			l.forward(d, len(l.entries)-1)
+			l.forward(d, base+slices.IndexFunc(l.entries[base:], func(e entry) bool { return e.sealed }))
 		case e.deferred:
 			l.mark(RecUndone, e, nil)
 			l.pop()
