@@ -18,11 +18,11 @@ func (l *Log) syncTo(lsn uint64) error {
 			continue
 		}
 		l.syncing = true
-		upTo := l.next - 1
+		upTo, linked, dir := l.next-1, l.linked, l.dir()
 		l.mu.Unlock()
 		err := l.f.sync()
-		if err == nil && !l.linked {
-			err = l.link()
+		if err == nil && !linked { // once is enough for the life of a slot
+			err = l.j.fs.syncDir(dir)
 		}
 		l.mu.Lock()
 		l.syncing = false
@@ -36,12 +36,12 @@ func (l *Log) syncTo(lsn uint64) error {
 	return nil
 }
 
-// link makes the file's name survive a power cut. Once is enough for the life of a slot.
-func (l *Log) link() error {
+// dir is where the file's name is.
+func (l *Log) dir() string {
 	if l.h.is(flagHeld) {
-		return l.j.fs.syncDir(heldDir)
+		return heldDir
 	}
-	return l.j.fs.syncDir("")
+	return ""
 }
 
 // sync is a sync outside of syncTo's turn; l.mu stays locked.
