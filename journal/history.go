@@ -110,9 +110,16 @@ func (hi *history) open(e *effect) bool {
 // left lists what recovery, or a release, has to run, in this order, and what may only be reported:
 // the effects that were to be undone, could not be, and were committed over. To undo those later
 // could destroy what was made in their place.
+//
+// It is the order of a run that goes on: what is newer than the deferred actions is undone, what a deferred
+// action that was cut short did above all; they run, oldest first; what is older is undone.
 func (hi *history) left() (run, report []*effect) {
+	due := hi.due()
 	for i := len(hi.effects) - 1; i >= 0; i-- {
 		e := &hi.effects[i]
+		if len(due) > 0 && e.LSN == due[len(due)-1].LSN {
+			run, due = append(run, due...), nil
+		}
 		switch {
 		case e.Deferred || e.sealed || !hi.open(e):
 		case hi.commit == 0 || e.LSN > hi.commit: // behind the commit: of a deferred action that was cut short
@@ -124,13 +131,18 @@ func (hi *history) left() (run, report []*effect) {
 	if hi.held {
 		return run, nil
 	}
+	return run, report
+}
+
+// due lists the deferred actions that are to be carried forward, oldest first.
+func (hi *history) due() (due []*effect) {
 	for i := range hi.effects {
 		e := &hi.effects[i]
-		if e.Deferred && hi.open(e) && (e.sealed || e.LSN < hi.commit) {
-			run = append(run, e)
+		if !hi.held && e.Deferred && hi.open(e) && (e.sealed || e.LSN < hi.commit) {
+			due = append(due, e)
 		}
 	}
-	return run, report
+	return due
 }
 
 // residue is e for people.

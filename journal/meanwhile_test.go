@@ -394,3 +394,36 @@ func TestSlotsByName(t *testing.T) {
 	}
 	wantClean(t, j)
 }
+
+// TestSealedRunsBeforeOlderIsUndone: recovery has the order of a run that goes on: what was deferred and sealed
+// runs before that is undone which was there when it was deferred.
+func TestSealedRunsBeforeOlderIsUndone(t *testing.T) {
+	j, w := Memory(), newWorld()
+	r := w.registry()
+	kill := func() {}
+	note := func(what string) events.Action[int] {
+		return events.Define(r, what+".v1", func(s events.Step, _ int) error {
+			if kill(); !w.gone {
+				w.log = append(w.log, what)
+			}
+			return nil
+		}, events.Barrier())
+	}
+	one, two := note("one"), note("two")
+	dieIn(t, j, w, r, func(s events.Step, k func()) error {
+		return errors.Join(w.put(s, "dir"), s.Do(&events.Named{Type: "child"}, func(s events.Step) error {
+			err := errors.Join(w.put(s, "stays"), s.AfterCommit(one.With(1)), s.AfterCommit(two.With(2)))
+			kill = k
+			return errors.Join(err, s.Seal())
+		}), errTest)
+	})
+	kill = func() {}
+	if out, err := j.Recover(r).Do(t.Context()); err != nil || out != (Recovered{Runs: 1, Undone: 1, Forwarded: 2}) {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if got := strings.Join(w.log, " "); got != "one two -dir" {
+		t.Errorf("recovery did %s", got)
+	}
+	wantWorld(t, w, "stays")
+	wantClean(t, j)
+}

@@ -62,13 +62,13 @@ func (r *replayer) run(s events.Step, todo []*effect) (out outcome) {
 		}
 		if r.count && !r.retry && e.attempts >= maxAttempts {
 			out.leave(e, nil, true)
-			blocked, hopeless = r.reg.IsBarrier(e.Name), true
+			blocked, hopeless = r.isBarrier(e), true
 			continue
 		}
 		if err := r.attempt(s, e); err != nil {
 			stuck := r.count && e.attempts >= maxAttempts
 			out.leave(e, err, stuck)
-			blocked, hopeless = r.reg.IsBarrier(e.Name), stuck
+			blocked, hopeless = r.isBarrier(e), stuck
 			continue
 		}
 		if e.Deferred {
@@ -91,6 +91,9 @@ func (r *replayer) attempt(s events.Step, e *effect) error {
 	}
 	return s.Replay(r.reg, r.log, r.dead, e.Replay)
 }
+
+// isBarrier reports whether what is older than e may not be undone if e could not be.
+func (r *replayer) isBarrier(e *effect) bool { return !e.Deferred && r.reg.IsBarrier(e.Name) }
 
 func (out *outcome) leave(e *effect, err error, stuck bool) {
 	res := e.residue()
