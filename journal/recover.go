@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
@@ -93,7 +96,7 @@ func (r *recovery) all(s events.Step) error {
 	}
 	slices.SortStableFunc(slots, func(a, b slotInfo) int { return b.h.started.Compare(a.h.started) })
 	for _, si := range slots {
-		if err := r.slot(s, si.name); err != nil {
+		if err := r.slot(s, si.name, si.h.pid); err != nil {
 			return err
 		}
 	}
@@ -112,14 +115,40 @@ func (r *recovery) all(s events.Step) error {
 	return nil
 }
 
+// orphanPatience is how long the slot of a dead process is waited for that somebody still has. Mostly it
+// is a child that was about to execute a program, which closes the slot, and for that a busy machine
+// takes its time. Who is meant to hold it may take longer, and is left alone.
+const orphanPatience = 2 * time.Second
+
+// lock takes the lock of pid's slot, waiting for what pid has left if it is dead.
+func (r *recovery) lock(s events.Step, f file, pid int) (bool, error) {
+	bound := time.NewTimer(orphanPatience)
+	defer bound.Stop()
+	for {
+		ok, err := tryLock(f)
+		if ok || err != nil || f.osFile() == nil || pid <= 0 || !errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			return ok, err
+		}
+		pause := time.NewTimer(5 * time.Millisecond)
+		select {
+		case <-pause.C:
+			continue
+		case <-bound.C:
+		case <-s.Context().Done():
+		}
+		pause.Stop()
+		return false, s.Context().Err()
+	}
+}
+
 // slot recovers one slot if nobody works with it.
-func (r *recovery) slot(s events.Step, name string) error {
+func (r *recovery) slot(s events.Step, name string, pid int) error {
 	f, err := r.j.fs.open(name, false, false)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	defer f.Close()                               //nolint:errcheck // nothing was written through it that was not checked
-	if ok, err := tryLock(f); !ok || err != nil { // a live run, a child it left, or another recovery
+	defer f.Close()                                      //nolint:errcheck // nothing was written through it that was not checked
+	if ok, err := r.lock(s, f, pid); !ok || err != nil { // a live run, a child it left, or another recovery
 		return err
 	}
 	defer f.unlock() //nolint:errcheck // Close follows
