@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/libioc/ioc/events"
@@ -57,13 +58,20 @@ func (k *Keeper) recover(s events.Step) error {
 	return nil
 }
 
+// orphanPatience is how long a lock of a dead process is waited for. A child that it had begun to make has
+// it until it executes its program or gives up, which is a moment, but on a busy machine not a short one.
+const orphanPatience = 2 * time.Second
+
 // take takes one lock and gives it to the run, waiting if that was asked for.
 func (k *Keeper) take(s events.Step, op string, w Want) (func(), error) {
 	try := func() (func(), error) { return k.Locks.Take(w.Dataset.String(), w.Shared, op, s.Run()) }
 	release, err := try()
 	patience := max(k.Wait, w.Wait)
+	by, _ := errors.AsType[*fault.HeldError](err)
+	if isDead(by) {
+		patience = max(patience, orphanPatience)
+	}
 	if errors.Is(err, fault.Busy) && patience > 0 {
-		by, _ := errors.AsType[*fault.HeldError](err)
 		err = s.Do(&Wait{Dataset: w.Dataset, By: by, Bound: patience}, func(s events.Step) error {
 			var err error
 			release, err = poll(s.Context(), patience, try)
@@ -75,6 +83,11 @@ func (k *Keeper) take(s events.Step, op string, w Want) (func(), error) {
 	}
 	s.Hold(release)
 	return release, nil
+}
+
+// isDead reports whether the process that holds a lock, as far as its file says, is no more.
+func isDead(by *fault.HeldError) bool {
+	return by != nil && by.PID > 0 && errors.Is(syscall.Kill(by.PID, 0), syscall.ESRCH)
 }
 
 // poll tries until it is not busy any more, for so long, or until ctx is done. flock(2) cannot be
