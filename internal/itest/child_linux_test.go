@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,23 +21,22 @@ import (
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/events/eventstest"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/release"
 )
 
 // childEnv tells another process of these tests what to do.
 const childEnv = "IOC_ITEST_CHILD"
 
-// ordinaryEnv says that this process runs tests as an ordinary user.
-const ordinaryEnv = "IOC_ITEST_ORDINARY"
-
 // task is what another process does.
 type task struct {
-	Root string
-	Do   []string // operations, as deeds names them
-	Jail string
-	Die  string // the point to be killed at, as the crash harness names points
-	Hold string // the event to stop at: "held" is written to standard output and a line read
-	Boot string // a file with another boot id
-	Show bool   // write the picture to standard output at the end
+	Root  string
+	Do    []string // operations, as deeds names them
+	Jail  string
+	Die   string // the point to be killed at, as the crash harness names points
+	Leave bool   // and to leave a child that has all its files open
+	Hold  string // the event to stop at: "held" is written to standard output and a line read
+	Boot  string // a file with another boot id
+	Show  bool   // write the picture to standard output at the end
 }
 
 // answer is what the process that failed says on standard error.
@@ -62,8 +62,11 @@ func erase[T any](op events.Op[T]) deed {
 // deeds are what a task can do to a jail.
 func deeds(h *ioc.Host, name string) map[string]deed {
 	j := h.JailGenerator(name)
-	ends := waits(nil)
-	ends.Process.Args, ends.Attach = []string{"/bin/sh"}, nil
+	stays := waits(nil)
+	stays.Attach = nil
+	ends := stays
+	ends.Process.Args = []string{"/bin/sh"}
+	tarball := release.File(filepath.Join(filepath.Dir(h.Root()), "base.tar"))
 	return map[string]deed{
 		"create":    erase(j.Create(ioc.CreateOptions{Release: base})),
 		"start":     erase(j.Start()),
@@ -71,14 +74,17 @@ func deeds(h *ioc.Host, name string) map[string]deed {
 		"kill":      erase(j.Stop(ioc.StopOptions{Force: true})),
 		"restart":   erase(j.Restart(ioc.StopOptions{})),
 		"exec":      erase(j.Exec(ends)),
+		"stay":      erase(j.Exec(stays)),
 		"run":       erase(j.Run(ioc.RunOptions{Create: ioc.CreateOptions{Release: base}, Exec: ends})),
 		"rename":    erase(j.Rename("other")),
 		"clone":     erase(j.Clone("copy", ioc.CloneOptions{})),
+		"thick":     erase(j.Clone("copy", ioc.CloneOptions{Thick: true})),
 		"snapshot":  erase(j.Snapshot("now")),
 		"rollback":  erase(j.Rollback("one", ioc.RollbackOptions{DestroyNewer: true})),
 		"forget":    erase(j.DestroySnapshot("one")),
 		"set":       erase(j.Set(map[string]string{"notes": "other"})),
 		"destroy":   erase(j.Destroy(ioc.DestroyOptions{Force: true})),
+		"fetch":     erase(h.Fetch(ioc.FetchOptions{Name: base, Source: tarball})),
 		"recover":   erase(h.Recover()),
 		"unrelease": erase(h.DestroyRelease(base)),
 	}
@@ -149,6 +155,9 @@ func (t *task) probe(p events.Probe) { t.die(p.Point + "-" + p.Type) }
 
 func (t *task) die(point string) {
 	if t.Die == point {
+		if t.Leave {
+			leaveChild()
+		}
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	}

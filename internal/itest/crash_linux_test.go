@@ -16,6 +16,9 @@ import (
 func TestCrash(t *testing.T) {
 	m := &matrix{worlds: map[string]eventstest.World{}}
 	for _, s := range all() {
+		if ordinary() && !slices.Contains(strings.Fields(ordinaryScenarios), s.name) {
+			continue
+		}
 		t.Run(s.name, func(t *testing.T) {
 			s.needs(t)
 			m.sweep(t, &s)
@@ -59,28 +62,78 @@ func (m *matrix) sweep(t *testing.T, s *scenario) {
 	t.Helper()
 	w := m.dry(t, s)
 	right := m.expect(t, s, w)
-	cells := choose(w.Points)
-	t.Logf("%d of %d points, a run takes %v", len(cells), len(w.Points), w.Took.Round(time.Millisecond))
-	for _, i := range cells {
-		name := fmt.Sprintf("%03d-%s", i+1, strings.ReplaceAll(w.Points[i], " ", "_"))
-		t.Run(name, func(t *testing.T) {
+	cells := choose(w)
+	t.Logf("%d points, %d cells, a run takes %v", len(w.Points), len(cells), w.Took.Round(time.Millisecond))
+	for _, c := range cells {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			e := s.harness()
 			if right != nil {
-				e.Allowed = oneOf(t, right[i])
+				e.Allowed = oneOf(t, c.worlds(right, w)...)
 			}
-			eventstest.Crash(t, e, w, eventstest.Kill{Point: i + 1}, uint64(i))
+			eventstest.Crash(t, e, w, c.kill, uint64(c.kill.Point)+uint64(c.kill.Late)+uint64(c.kill.After))
 		})
 	}
 }
 
-// choose is the sample of an ordinary run.
-func choose(points []string) []int {
-	var cells []int
-	for i := range points {
-		cells = append(cells, i)
+// cell is one kill.
+type cell struct {
+	name string
+	kill eventstest.Kill
+}
+
+// choose gives the cells: one at every point and, in a long run, many between the points and at any time.
+// An ordinary run has one in the middle of every effect, and an ordinary user's a sample.
+func choose(w eventstest.World) (cells []cell) {
+	between, anytime := 1, 0
+	if long() {
+		between, anytime = 8, 40
+	}
+	for i, point := range w.Points {
+		name := fmt.Sprintf("%03d-%s", i+1, strings.ReplaceAll(point, " ", "_"))
+		cells = append(cells, cell{name, eventstest.Kill{Point: i + 1}})
+		working := long() || strings.HasPrefix(point, "journaled-") || strings.HasPrefix(point, "begin-undo-") ||
+			strings.HasPrefix(point, "begin-revert-") || strings.HasPrefix(point, "begin-commit-")
+		if i+1 == len(w.Points) || !working {
+			continue
+		}
+		step := w.At[i+1] - w.At[i]
+		for n := range between {
+			late := step * time.Duration(n+1) / time.Duration(between+1)
+			if late < 50*time.Microsecond { // less than a kill takes
+				continue
+			}
+			cells = append(cells, cell{fmt.Sprintf("%s+%d", name, n+1), eventstest.Kill{Point: i + 1, Late: late}})
+		}
+	}
+	for n := range anytime {
+		after := w.Took * time.Duration(n+1) / time.Duration(anytime)
+		cells = append(cells, cell{fmt.Sprintf("time-%02d", n+1), eventstest.Kill{After: max(after, 1)}})
+	}
+	if ordinary() && !long() {
+		var sample []cell
+		for i := 0; i < len(cells); i += 5 {
+			sample = append(sample, cells[i])
+		}
+		cells = sample
 	}
 	return cells
+}
+
+// worlds are those that are right after a kill: one if it is known where it came.
+func (c *cell) worlds(right []string, w eventstest.World) []string {
+	i := c.kill.Point - 1
+	switch {
+	case c.kill.After > 0:
+		right = append([]string{w.Before}, right...)
+	case c.kill.Late > 0:
+		right = right[i:]
+	default:
+		right = right[i : i+1]
+	}
+	all := slices.Clone(right)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // expect gives the right world for each point; nil if the commit is all that matters.

@@ -24,10 +24,11 @@ const placePrefix = "ioc-itest-"
 // TestMain is also every other process of these tests: the one that is killed, the one that recovers, and
 // those that do what childEnv says.
 func TestMain(m *testing.M) {
-	eventstest.Child(sweepable()...)
-	if code, child := childMain(); child {
+	become()
+	if code, child := childMain(); child { // first: it may be a child of the others
 		os.Exit(code)
 	}
+	eventstest.Child(sweepable()...)
 	os.Exit(inPlace(m))
 }
 

@@ -2,6 +2,7 @@ package itest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +10,10 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/events/eventstest"
 	"github.com/libioc/ioc/journal"
 	"github.com/libioc/ioc/release"
@@ -20,10 +24,10 @@ import (
 
 // scenario is an operation that is killed.
 type scenario struct {
-	name  string
-	from  template
-	start bool // the jail web is started before
-	op    func(h *ioc.Host, dir string) eventstest.Operation
+	name   string
+	from   template
+	before func(h *ioc.Host) error // what has happened already
+	op     func(h *ioc.Host, dir string) eventstest.Operation
 
 	// turns say from which point on which world is right; until the first it is the one before, and from
 	// the commit on the one after. Without any, that is all there is.
@@ -72,25 +76,25 @@ func all() []scenario {
 		{name: "start-hook", from: hooked, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Start())
 		}},
-		{name: "stop", from: created, start: true, turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
+		{name: "stop", from: created, before: starts, turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Stop(none))
 		}},
-		{name: "stop-hook", from: hooked, start: true, turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
+		{name: "stop-hook", from: hooked, before: starts, turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Stop(none))
 		}},
-		{name: "stop-force", from: created, start: true, turns: []turn{{point: forced, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
+		{name: "stop-force", from: created, before: starts, turns: []turn{{point: forced, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Stop(ioc.StopOptions{Force: true}))
 		}},
 		// A restart is a stop, which is final as soon as it has begun, and then a start, which stands when the
 		// whole has committed. In between the jail is stopped, as a stop leaves it: to start it again is
 		// what was asked for, but how it was started before nobody could bring back.
-		{name: "restart", from: created, start: true,
+		{name: "restart", from: created, before: starts,
 			turns: []turn{{point: asked, world: "stop"}},
 			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Restart(none)) }},
-		{name: "exec", from: created, start: true, op: func(h *ioc.Host, _ string) eventstest.Operation {
+		{name: "exec", from: created, before: starts, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Exec(waits(nil)))
 		}},
-		{name: "exec-terminal", from: created, start: true, op: func(h *ioc.Host, _ string) eventstest.Operation {
+		{name: "exec-terminal", from: created, before: starts, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Exec(waits(&sandbox.Size{Rows: 24, Cols: 80})))
 		}},
 		{name: "rename", from: history, op: func(h *ioc.Host, _ string) eventstest.Operation {
@@ -109,7 +113,7 @@ func all() []scenario {
 			return eventstest.Run(web(h).Destroy(ioc.DestroyOptions{}))
 		}},
 		// So is a forced destroy: a stop, and then what can be undone until the commit.
-		{name: "destroy-force", from: created, start: true,
+		{name: "destroy-force", from: created, before: starts,
 			turns: []turn{{point: forced, world: "stop-force"}},
 			op: func(h *ioc.Host, _ string) eventstest.Operation {
 				return eventstest.Run(web(h).Destroy(ioc.DestroyOptions{Force: true}))
@@ -117,7 +121,7 @@ func all() []scenario {
 		{name: "set", from: created, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Set(map[string]string{"notes": "second", "host_hostname": ""}))
 		}},
-		{name: "set-running", from: created, start: true, op: func(h *ioc.Host, _ string) eventstest.Operation {
+		{name: "set-running", from: created, before: starts, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Set(map[string]string{"notes": "second"}))
 		}},
 		{name: "fetch", from: empty, op: func(h *ioc.Host, dir string) eventstest.Operation {
@@ -143,6 +147,26 @@ func all() []scenario {
 		{name: "run-stopped", from: created, turns: []turn{{point: "begin-sandbox.exec", world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Run(ioc.RunOptions{Exec: waits(nil)}))
 		}},
+		// A jail that died is stopped first, which is final, too.
+		{name: "start-dead", from: created, before: perishes,
+			turns: []turn{{point: forced, world: "stop-dead"}},
+			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Start()) }},
+		{name: "stop-dead", from: created, before: perishes, turns: []turn{{point: forced, world: "after"}},
+			op: func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Stop(none)) }},
+		{name: "rename-dead", from: created, before: perishes,
+			turns: []turn{{point: forced, world: "stop-dead"}},
+			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Rename("db")) }},
+		recovery("create", released, dies("end-storage.write", "create")),
+		recovery("start", created, dies("done-sandbox.spawn", "start")),
+		recovery("stop", created, dies("end-jail.terminate", "start", "stop")),
+		recovery("restart", created, dies("done-sandbox.spawn", "start", "restart")),
+		recovery("exec", created, dies("done-sandbox.exec", "start", "stay")),
+		recovery("clone", history, dies("done-storage.clone", "thick")),
+		recovery("snapshot", created, dies("done-storage.snapshot", "snapshot")),
+		recovery("forget", history, dies("done-storage.merge", "forget")),
+		recovery("rollback", history, dies("committed-jail.rollback", "rollback")),
+		recovery("destroy", history, dies("committed-jail.destroy", "destroy")),
+		recovery("fetch", empty, dies("end-release.unpack", "fetch")),
 	}
 }
 
@@ -212,12 +236,57 @@ func (s *scenario) harness() eventstest.Scenario {
 		Snapshot: func(dir string) (string, error) { return picture(filepath.Join(dir, "root")) },
 		Cleanup:  func(dir string) error { return raze(filepath.Join(dir, "root")) },
 	}
-	if s.start {
-		e.Before = onHost(func(h *ioc.Host, _ string) eventstest.Operation {
-			return eventstest.Run(h.JailGenerator("web").Start())
-		})
+	if s.before != nil {
+		e.Before = func(dir string) (eventstest.Operation, error) {
+			h, err := open(dir)
+			if err == nil {
+				err = s.before(h)
+			}
+			return eventstest.Run(events.New(&events.Named{Type: "before"}, func(events.Step) (none struct{}, _ error) { return none, nil })), err
+		}
 	}
 	return e
+}
+
+// starts starts the jail.
+func starts(h *ioc.Host) error { return h.Jail("web").Start(context.Background()) }
+
+// perishes starts the jail and kills its first process.
+func perishes(h *ioc.Host) error {
+	state, err := h.JailGenerator("web").Start().Do(context.Background())
+	if err != nil {
+		return err
+	}
+	fd, err := unix.PidfdOpen(state.PID, 0)
+	if err != nil {
+		return err
+	}
+	p := &process{pid: state.PID, fd: fd}
+	err = p.kill()
+	p.gone()
+	return err
+}
+
+// dies lets another process do things and be killed at a point of the last.
+func dies(point string, do ...string) func(h *ioc.Host) error {
+	return func(h *ioc.Host) error {
+		t := task{Root: h.Root(), Jail: "web", Do: do, Die: point}
+		_, a, err := t.run(context.Background(), filepath.Dir(h.Root()))
+		if err == nil && a.Error != "signal: killed" {
+			err = fmt.Errorf("it was not killed at %s: %s", point, a.Error)
+		}
+		return err
+	}
+}
+
+// recovery is the recovery of what somebody left who died at a point. It goes to where it has to, wherever
+// it is killed.
+func recovery(name string, from template, before func(h *ioc.Host) error) scenario {
+	return scenario{
+		name: "recover-" + name, from: from, before: before,
+		turns: []turn{{point: "begin-host.recover", world: "after"}},
+		op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(h.Recover()) },
+	}
 }
 
 // isClean wants a journal in which nothing is left to do.
