@@ -3,6 +3,7 @@ GO ?= go
 PKGS ?= ./...
 TOOL = $(GO) tool -modfile=tools/go.mod
 BENCH ?= .
+BENCHFLAGS ?=
 FUZZTIME ?= 30s
 
 .PHONY: help build userland test check fmt lint arch cross gen real bench demo demo-clean test-long fuzz install-tools race vet vuln deps
@@ -32,8 +33,8 @@ race: ## the packages that start goroutines, under the race detector
 fuzz: ## every fuzz target for FUZZTIME (30s) each
 	sh scripts/fuzz.sh $(FUZZTIME)
 
-bench: ## all benchmarks; BENCH=REGEXP chooses
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKGS)
+bench: build ## events, journal, and ioc beside other runtimes; BENCH=REGEXP, BENCHFLAGS (docs/benchmarks.md)
+	CGO_ENABLED=0 $(GO) run -trimpath -ldflags='-s -w' ./internal/bench -go $(GO) -match '$(BENCH)' $(BENCHFLAGS)
 
 arch: ## import directions and house rules
 	$(GO) test -count=1 -v -run '^Test(Dependenc|ThirdParty|HouseRules)' .

@@ -52,6 +52,7 @@ internal/view                : events fault
 internal/view/term           : events fault internal/view
 internal/cli                 : . events fault config jail journal release sandbox selector storage internal/nearest internal/view internal/view/term
 cmd/ioc                      : internal/cli
+internal/bench               : . events fault journal sandbox storage internal/backend/linuxns internal/run
 `
 
 // planned are packages of rings that may be missing still; they leave this list when they have come.
@@ -77,7 +78,7 @@ var risky = map[string]struct{ who, why string }{
 		"host commands go through internal/run; the crash harness and linuxns start their own program again",
 	},
 	"syscall": {
-		"journal events/eventstest internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli sandbox sandbox/sandboxtest jail",
+		"journal events/eventstest internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli internal/bench sandbox sandbox/sandboxtest jail",
 		"kernel calls belong to a mechanism; the sandbox contract and those who speak it use the names of signals and errors",
 	},
 	"net":      {"release internal/backend/... internal/cli", "the domain does not talk to a network"},
@@ -89,7 +90,7 @@ var risky = map[string]struct{ who, why string }{
 // thirdParty says which module may be imported by which package. Tests may import what they like of
 // go.mod: docs/dependencies.md has the reasons.
 var thirdParty = map[string]string{
-	"golang.org/x/sys":                       "journal events/eventstest internal/filetree internal/backend/... internal/view/term internal/cli sandbox/sandboxtest storage/storagetest",
+	"golang.org/x/sys":                       "journal events/eventstest internal/filetree internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
 	"pgregory.net/rapid":                     "events/eventstest storage/storagetest sandbox/sandboxtest",
 	"github.com/google/go-cmp":               "events/eventstest storage/storagetest sandbox/sandboxtest",
 	"github.com/elastic/go-seccomp-bpf":      "internal/backend/linuxns",
