@@ -66,7 +66,7 @@ func walk(ctx context.Context, dir *os.File, name string, dev uint64, f func(e *
 			}
 			return &fs.PathError{Op: "stat", Path: e.Name, Err: err}
 		}
-		if e.Stat.Dev != dev {
+		if e.Stat.Dev != dev && (e.IsDir() || !e.inside()) {
 			continue
 		}
 		if err := f(&e); err != nil {
@@ -91,6 +91,15 @@ func walk(ctx context.Context, dir *os.File, name string, dev uint64, f func(e *
 		}
 	}
 	return nil
+}
+
+// inside reports whether e is on its directory's mount. The device does not tell for a file of an overlay:
+// it may be its layer's, while that of directories is the overlay's own.
+func (e *Entry) inside() bool {
+	var file, dir unix.Statx_t
+	return unix.Statx(e.at, e.base, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_MNT_ID, &file) == nil &&
+		unix.Statx(e.at, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &dir) == nil &&
+		file.Mask&dir.Mask&unix.STATX_MNT_ID != 0 && file.Mnt_id == dir.Mnt_id
 }
 
 func (e *Entry) open(flags int) (*os.File, error) {

@@ -135,6 +135,14 @@ type Clone struct {
 // EventType is the effect's name in events.
 func (*Clone) EventType() string { return "storage.clone" }
 
+// EventTitle is for people.
+func (e *Clone) EventTitle() string {
+	if e.Thick {
+		return "copy files of " + e.Origin.String()
+	}
+	return "clone files of " + e.Origin.String()
+}
+
 // EventKey is the new dataset.
 func (e *Clone) EventKey() string { return e.Dataset.String() }
 

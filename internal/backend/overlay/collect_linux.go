@@ -122,6 +122,9 @@ type Sweep struct {
 // EventType is the effect's name in events.
 func (*Sweep) EventType() string { return "storage.sweep" }
 
+// EventTitle is for people.
+func (e *Sweep) EventTitle() string { return "delete layers of " + e.Dataset.String() }
+
 // EventKey is the dataset.
 func (e *Sweep) EventKey() string { return e.Dataset.String() }
 

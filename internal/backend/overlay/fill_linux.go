@@ -73,6 +73,9 @@ type Stage struct {
 // EventType is the effect's name in events.
 func (*Stage) EventType() string { return "storage.stage" }
 
+// EventTitle is for people.
+func (e *Stage) EventTitle() string { return "make room for " + e.Dataset.String() }
+
 // EventKey is the dataset.
 func (e *Stage) EventKey() string { return e.Dataset.String() }
 
@@ -111,6 +114,9 @@ type Publish struct {
 
 // EventType is the effect's name in events.
 func (*Publish) EventType() string { return "storage.publish" }
+
+// EventTitle is for people.
+func (e *Publish) EventTitle() string { return "publish " + e.Dataset.String() }
 
 // EventKey is the dataset.
 func (e *Publish) EventKey() string { return e.Dataset.String() }

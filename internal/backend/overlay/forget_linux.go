@@ -41,6 +41,9 @@ type Forget struct {
 // EventType is the effect's name in events.
 func (*Forget) EventType() string { return "storage.snapshot.destroy" }
 
+// EventTitle is for people.
+func (e *Forget) EventTitle() string { return "forget snapshot " + e.EventKey() }
+
 // EventKey is the snapshot.
 func (e *Forget) EventKey() string { return e.Dataset.At(e.Name).String() }
 
@@ -107,6 +110,9 @@ type Merge struct {
 
 // EventType is the effect's name in events.
 func (*Merge) EventType() string { return "storage.merge" }
+
+// EventTitle is for people.
+func (e *Merge) EventTitle() string { return "merge layers of " + e.Dataset.String() }
 
 // Do merges the layers.
 func (e *Merge) Do(ctx context.Context) error {

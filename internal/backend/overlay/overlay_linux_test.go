@@ -89,26 +89,36 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
-// TestOnOverlay keeps a root on an overlay, as in a container: it works with copies.
+// TestOnOverlay keeps a root on an overlay, as in a container: it works with copies. The layers are on
+// two file systems, so that files have another device than the directories that they are in.
 func TestOnOverlay(t *testing.T) {
 	if os.Getenv(envStage) != "inside" || os.Geteuid() != 0 {
 		t.Skip("mounting needs root")
 	}
 	dir := t.TempDir()
-	o := &storage.Overlay{Lower: []string{dir + "/l"}, Upper: dir + "/u", Work: dir + "/w"}
-	for _, sub := range []string{o.Lower[0], o.Upper, o.Work, dir + "/m"} {
+	o := &storage.Overlay{Lower: []string{dir + "/l"}, Upper: dir + "/fs/u", Work: dir + "/fs/w"}
+	unmount := func(at string) func() {
+		return func() {
+			if err := syscall.Unmount(at, 0); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for _, sub := range []string{o.Lower[0], dir + "/fs", o.Upper, o.Work, dir + "/m"} {
 		if err := os.Mkdir(sub, 0o755); err != nil {
 			t.Fatal(err)
+		}
+		if sub == dir+"/fs" {
+			if err := syscall.Mount("tmpfs", sub, "tmpfs", 0, "size=16m"); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(unmount(sub))
 		}
 	}
 	if err := mount(o, dir+"/m"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir+"/m", 0); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(unmount(dir + "/m"))
 	w := &world{root: dir + "/m/root"}
 	d := w.Driver(t)
 	if f := d.Features(t.Context()); f.Cheap || !strings.Contains(f.Why, "is on an overlay itself") {
@@ -117,8 +127,12 @@ func TestOnOverlay(t *testing.T) {
 	s := newSession(t, w)
 	s.release("base")
 	s.must(d.Clone(t.Context(), storage.Release("base").Now(), storage.Jail("web"), storage.CloneOptions{}))
-	if root, err := d.Root(t.Context(), storage.Jail("web")); err != nil || root.Dir == "" {
-		t.Errorf("root of a copy: %+v, %v", root, err)
+	root, err := d.Root(t.Context(), storage.Jail("web"))
+	if err != nil || root.Dir == "" {
+		t.Fatalf("root of a copy: %+v, %v", root, err)
+	}
+	if motd, err := os.ReadFile(filepath.Join(root.Dir, "etc/motd")); string(motd) != "hello\n" {
+		t.Errorf("a file of the copy: %q, %v", motd, err)
 	}
 }
 

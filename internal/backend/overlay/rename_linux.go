@@ -46,6 +46,9 @@ type Rename struct {
 // EventType is the effect's name in events.
 func (*Rename) EventType() string { return "storage.rename" }
 
+// EventTitle is for people.
+func (e *Rename) EventTitle() string { return "rename " + e.From.String() + " to " + e.To.String() }
+
 // EventKey is the old name.
 func (e *Rename) EventKey() string { return e.From.String() }
 

@@ -59,6 +59,9 @@ type Rollback struct {
 // EventType is the effect's name in events.
 func (*Rollback) EventType() string { return "storage.rollback" }
 
+// EventTitle is for people.
+func (e *Rollback) EventTitle() string { return "go back to the files of " + e.EventKey() }
+
 // EventKey is the snapshot.
 func (e *Rollback) EventKey() string { return e.Dataset.At(e.Name).String() }
 

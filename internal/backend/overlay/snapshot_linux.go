@@ -30,6 +30,9 @@ type Freeze struct{ swap }
 // EventType is the effect's name in events.
 func (*Freeze) EventType() string { return "storage.freeze" }
 
+// EventTitle is for people.
+func (e *Freeze) EventTitle() string { return "freeze files of " + e.Dataset.String() }
+
 // Do freezes the layer.
 func (e *Freeze) Do(ctx context.Context) error { return e.do(ctx, "freeze", e.fill(ctx)) }
 
@@ -111,6 +114,9 @@ type Snapshot struct {
 
 // EventType is the effect's name in events.
 func (*Snapshot) EventType() string { return "storage.snapshot" }
+
+// EventTitle is for people.
+func (e *Snapshot) EventTitle() string { return "take snapshot " + e.EventKey() }
 
 // EventKey is the snapshot.
 func (e *Snapshot) EventKey() string { return e.Dataset.At(e.Name).String() }

@@ -70,6 +70,9 @@ type Trash struct {
 // EventType is the effect's name in events.
 func (*Trash) EventType() string { return "storage.destroy" }
 
+// EventTitle is for people.
+func (e *Trash) EventTitle() string { return "move " + e.Dataset.String() + " to the trash" }
+
 // EventKey is the dataset.
 func (e *Trash) EventKey() string { return e.Dataset.String() }
 
@@ -129,6 +132,9 @@ type Purge struct {
 
 // EventType is the effect's name in events.
 func (*Purge) EventType() string { return "storage.purge" }
+
+// EventTitle is for people.
+func (e *Purge) EventTitle() string { return "delete the files of " + e.Dataset.String() }
 
 // EventKey is the dataset.
 func (e *Purge) EventKey() string { return e.Dataset.String() }
