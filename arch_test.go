@@ -29,7 +29,7 @@ internal/run                 : fault
 internal/lock                : events fault
 journal                      : events fault internal/atomicfile
 events/eventstest            : events fault journal
-config                       : fault
+config                       : fault internal/nearest
 storage                      : events fault
 sandbox                      : events fault
 storage/storagetest          : events events/eventstest fault journal storage

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/nearest"
 )
 
 // None is how an unset value is written down.
@@ -106,10 +107,18 @@ func Find(name string) (Property, error) {
 		return Property{}, fault.New("property", fault.NotSupported, name, errors.New("it has no effect here"))
 	}
 	err := fault.New("property", fault.Invalid, name, errors.New("there is none of that name"))
-	if near := nearest(name); near != "" {
+	if near := nearest.Word(name, append(names(all), elsewhere()...)); near != "" {
 		return Property{}, err.WithRemedy("did you mean " + near + "?")
 	}
 	return Property{}, err
+}
+
+func names(all []Property) []string {
+	var list []string
+	for _, p := range all {
+		list = append(list, p.Name)
+	}
+	return list
 }
 
 // validKey checks the part of a name after its prefix.
