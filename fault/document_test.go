@@ -33,7 +33,17 @@ there are two more things, and they answer different questions.
 | %d | broken off by the caller, and the host is as it was | repeat when wanted |
 
 What is left behind outranks every reason: an interrupted command that could not be undone ends with
-%[3]d, not with %[4]d. Commands that run a program inside a jail end with that program's own code.
+%[3]d, not with %[4]d.
+
+Commands that run a program inside a jail, ` + "`ioc exec`, `ioc run` and `ioc console`" + `, end with that
+program's own code, which may be any of those above. What they add is what shells add:
+
+| code | meaning |
+| ---: | --- |
+| 125 | ioc failed, before or after the program; standard error says why, ` + "`ioc recover --list`" + ` what is left behind |
+| 126 | the program is there and cannot be executed |
+| 127 | there is no such program in the jail |
+| 128 + N | the program was ended by signal N |
 
 ## Why did it fail? The kind
 
