@@ -58,6 +58,18 @@ func (*Configure) EventType() string { return "jail.configure" }
 // EventTitle is for people.
 func (p *Configure) EventTitle() string { return "configure " + string(p.Jail) }
 
+// Sharing is the payload of a step that is skipped to say why a jail shares no files with what it is made from.
+type Sharing struct {
+	Subject
+	From storage.Origin
+}
+
+// EventType is the step's name in events.
+func (*Sharing) EventType() string { return "jail.sharing" }
+
+// EventTitle is for people.
+func (p *Sharing) EventTitle() string { return fmt.Sprintf("share files with %s", p.From) }
+
 // Create makes a jail. One that exists and was made in the same way with the same properties is
 // skipped; one that differs is fault.Exists, and the error says how.
 func (k *Keeper) Create(name Name, o CreateOptions) events.Op[Info] {
@@ -133,6 +145,11 @@ func (k *Keeper) make(s events.Step, name Name, from storage.Origin, o CreateOpt
 	}
 	if err := k.Claim(s, "create", true, own, share); err != nil {
 		return err
+	}
+	if f := k.Storage.Features(s.Context()); !f.Cheap && !o.Thick {
+		if err := s.Do(&Sharing{Subject{name}, from}, func(events.Step) error { return events.Skip(f.Why) }); err != nil {
+			return err
+		}
 	}
 	if err := plan.Apply(s); err != nil {
 		return err

@@ -22,6 +22,9 @@ type KeyRelease struct{ Key string }
 // EventType is journal.release.
 func (*KeyRelease) EventType() string { return "journal.release" }
 
+// EventTitle is for people.
+func (r *KeyRelease) EventTitle() string { return "undo what " + r.Key + " holds" }
+
 // EventKey is the key.
 func (r *KeyRelease) EventKey() string { return r.Key }
 

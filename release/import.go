@@ -31,6 +31,9 @@ type Importing struct {
 // EventType is the operation's name in events.
 func (*Importing) EventType() string { return "release.import" }
 
+// EventTitle is for people.
+func (p *Importing) EventTitle() string { return "import release " + string(p.Name) }
+
 // EventKey is the release.
 func (p *Importing) EventKey() string { return string(p.Name) }
 
@@ -44,6 +47,9 @@ type Unpacking struct{ Name Name }
 
 // EventType is the step's name in events.
 func (*Unpacking) EventType() string { return "release.unpack" }
+
+// EventTitle is for people.
+func (*Unpacking) EventTitle() string { return "unpack the archive" }
 
 // EventKey is the release.
 func (p *Unpacking) EventKey() string { return string(p.Name) }
@@ -164,6 +170,9 @@ type Destroying struct{ Name Name }
 
 // EventType is the operation's name in events.
 func (*Destroying) EventType() string { return "release.destroy" }
+
+// EventTitle is for people.
+func (p *Destroying) EventTitle() string { return "destroy release " + string(p.Name) }
 
 // EventKey is the release.
 func (p *Destroying) EventKey() string { return string(p.Name) }

@@ -127,6 +127,11 @@ func (s *suite) effects() {
 			if len(c.Do) == 0 {
 				t.Fatal("the change has no effects")
 			}
+			for _, e := range slices.Concat(c.Do, c.After) {
+				if named, ok := e.(events.Titled); !ok || named.EventTitle() == "" {
+					t.Errorf("%s has no title for people", e.EventType())
+				}
+			}
 			var states [][]string
 			for _, e := range c.Do {
 				states = append(states, s.w.State(t))

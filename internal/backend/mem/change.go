@@ -110,6 +110,9 @@ type Snapshot struct {
 // EventType is the effect's name in events.
 func (*Snapshot) EventType() string { return "storage.snapshot" }
 
+// EventTitle is for people.
+func (e *Snapshot) EventTitle() string { return "take snapshot " + e.EventKey() }
+
 // Do takes the snapshot.
 func (e *Snapshot) Do(context.Context) error {
 	e.w.mu.Lock()
@@ -137,6 +140,9 @@ type Rollback struct{ change }
 
 // EventType is the effect's name in events.
 func (*Rollback) EventType() string { return "storage.rollback" }
+
+// EventTitle is for people.
+func (e *Rollback) EventTitle() string { return "go back to the files of " + e.EventKey() }
 
 // Do rolls back.
 func (e *Rollback) Do(context.Context) error {
@@ -174,6 +180,9 @@ type Forget struct{ change }
 
 // EventType is the effect's name in events.
 func (*Forget) EventType() string { return "storage.snapshot.destroy" }
+
+// EventTitle is for people.
+func (e *Forget) EventTitle() string { return "forget snapshot " + e.EventKey() }
 
 // Do forgets the snapshot.
 func (e *Forget) Do(context.Context) error {
@@ -221,6 +230,9 @@ type Trash struct {
 // EventType is the effect's name in events.
 func (*Trash) EventType() string { return "storage.destroy" }
 
+// EventTitle is for people.
+func (e *Trash) EventTitle() string { return "move " + e.Dataset.String() + " to the trash" }
+
 // EventKey is the dataset.
 func (e *Trash) EventKey() string { return e.Dataset.String() }
 
@@ -265,6 +277,9 @@ type Purge struct {
 
 // EventType is the effect's name in events.
 func (*Purge) EventType() string { return "storage.purge" }
+
+// EventTitle is for people.
+func (e *Purge) EventTitle() string { return "delete the files of " + e.Dataset.String() }
 
 // EventKey is the dataset.
 func (e *Purge) EventKey() string { return e.Dataset.String() }

@@ -80,6 +80,9 @@ type WriteFile struct {
 // EventType is the effect's name in events.
 func (*WriteFile) EventType() string { return "storage.write" }
 
+// EventTitle is for people.
+func (e *WriteFile) EventTitle() string { return "write " + e.EventKey() }
+
 // EventKey is the file.
 func (e *WriteFile) EventKey() string { return e.Dataset.String() + "/" + e.Name }
 

@@ -197,6 +197,9 @@ type Group struct {
 // EventType is the effect's name in events.
 func (*Group) EventType() string { return "sandbox.group" }
 
+// EventTitle is for people.
+func (e *Group) EventTitle() string { return "make a group of processes" }
+
 // Volatile tells that a reboot takes it away.
 func (*Group) Volatile() bool { return true }
 
@@ -229,6 +232,9 @@ var _ sandbox.Held = (*Spawn)(nil)
 
 // EventType is the effect's name in events.
 func (*Spawn) EventType() string { return "sandbox.spawn" }
+
+// EventTitle is for people.
+func (e *Spawn) EventTitle() string { return "start init" }
 
 // EventKey is the jail's id.
 func (e *Spawn) EventKey() string { return e.Jail.ID }

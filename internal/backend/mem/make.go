@@ -64,6 +64,14 @@ type Clone struct {
 // EventType is the effect's name in events.
 func (*Clone) EventType() string { return "storage.clone" }
 
+// EventTitle is for people.
+func (e *Clone) EventTitle() string {
+	if e.Thick {
+		return "copy files of " + e.Origin.String()
+	}
+	return "clone files of " + e.Origin.String()
+}
+
 // EventKey is the new dataset.
 func (e *Clone) EventKey() string { return e.Dataset.String() }
 
@@ -165,6 +173,9 @@ type Stage struct {
 // EventType is the effect's name in events.
 func (*Stage) EventType() string { return "storage.stage" }
 
+// EventTitle is for people.
+func (e *Stage) EventTitle() string { return "make room for " + e.Dataset.String() }
+
 // EventKey is the dataset.
 func (e *Stage) EventKey() string { return e.Dataset.String() }
 
@@ -196,6 +207,9 @@ type Publish struct {
 
 // EventType is the effect's name in events.
 func (*Publish) EventType() string { return "storage.publish" }
+
+// EventTitle is for people.
+func (e *Publish) EventTitle() string { return "publish " + e.Dataset.String() }
 
 // EventKey is the dataset.
 func (e *Publish) EventKey() string { return e.Dataset.String() }
@@ -266,6 +280,9 @@ type Rename struct {
 
 // EventType is the effect's name in events.
 func (*Rename) EventType() string { return "storage.rename" }
+
+// EventTitle is for people.
+func (e *Rename) EventTitle() string { return "rename " + e.From.String() + " to " + e.To.String() }
 
 // EventKey is the old name.
 func (e *Rename) EventKey() string { return e.From.String() }

@@ -3,6 +3,7 @@ package mem
 import (
 	"context"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/libioc/ioc/events"
@@ -34,6 +35,11 @@ func (k *Kernel) Exec(s sandbox.State, p sandbox.Process, stdio sandbox.Stdio) (
 
 // EventType is the effect's name in events.
 func (*Join) EventType() string { return "sandbox.exec" }
+
+// EventTitle is for people.
+func (e *Join) EventTitle() string {
+	return "exec " + strings.Join(e.command.Args[:min(1, len(e.command.Args))], "")
+}
 
 // EventKey is the jail's id.
 func (e *Join) EventKey() string { return e.Jail.ID }
