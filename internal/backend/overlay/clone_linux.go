@@ -156,20 +156,12 @@ func (e *Clone) Do(ctx context.Context) error {
 	if err := e.begin(ctx, l, hidden); err != nil {
 		return err
 	}
-	fill := e.copyAll(ctx, l)
-	if !e.Thick {
-		fill = emptyLike(ctx, l.top(&state{Layers: e.Need, Release: e.Bottom}))
-	}
-	if err := l.newLayer(ctx, e.ID, fill); err != nil {
-		return err
-	}
+	build := e.makeThin
 	if e.Thick {
-		if err := filetree.Sync(ctx, l.fs(e.ID)); err != nil {
-			return err
-		}
-		if err := atomicfile.WriteFile(filepath.Join(hidden, stateFile), []byte(e.State), 0o600); err != nil {
-			return err
-		}
+		build = e.makeThick
+	}
+	if err := build(ctx, l, hidden); err != nil {
+		return err
 	}
 	storage.Point(ctx, "before the name")
 	err := move(ctx, hidden, l.dir(e.Dataset))
@@ -180,6 +172,29 @@ func (e *Clone) Do(ctx context.Context) error {
 		return events.Untouched(storage.Exists("clone", e.Dataset.Now()))
 	}
 	return err
+}
+
+// makeThick makes the layer of a jail that shares nothing.
+func (e *Clone) makeThick(ctx context.Context, l layout, hidden string) error {
+	if err := l.newLayer(ctx, e.ID, e.copyAll(ctx, l)); err != nil {
+		return err
+	}
+	if err := filetree.Sync(ctx, l.fs(e.ID)); err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(filepath.Join(hidden, stateFile), []byte(e.State), 0o600)
+}
+
+// makeThin makes the layer of a jail that shares all else, and durable whatever is hidden still: at once,
+// because each sync after a change makes the file system write, and wait for what others have written.
+func (e *Clone) makeThin(ctx context.Context, l layout, hidden string) error {
+	if err := l.makeLayer(ctx, e.ID, emptyLike(ctx, l.top(&state{Layers: e.Need, Release: e.Bottom}))); err != nil {
+		return err
+	}
+	if err := syncDirs(filepath.Join(hidden, stateFile), hidden); err != nil {
+		return err
+	}
+	return l.syncLayer(e.ID)
 }
 
 // begin names the layers in a place where it counts, while it is sure that they are there.
@@ -203,11 +218,15 @@ func (e *Clone) begin(ctx context.Context, l layout, hidden string) error {
 		return events.Untouched(err)
 	}
 	storage.Point(ctx, "hidden")
-	text := e.State
+	file := filepath.Join(hidden, stateFile)
 	if e.Thick {
-		text = e.Pin
+		return atomicfile.WriteFile(file, []byte(e.Pin), 0o600)
 	}
-	return atomicfile.WriteFile(filepath.Join(hidden, stateFile), []byte(text), 0o600)
+	// Whole or not there at all. makeThin makes it durable; if the power goes before, Undo knows the layers itself.
+	if err := os.WriteFile(file+".new", []byte(e.State), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
 }
 
 // copyAll fills a layer with all that the source shows.
@@ -224,10 +243,13 @@ func (e *Clone) copyAll(ctx context.Context, l layout) func(dir string) error {
 }
 
 // Undo removes the jail with all that was done to it since, if it is the one that Do made.
-func (e *Clone) Undo(ctx context.Context) error { return layout(e.Root).unmake(ctx, e.Dataset, e.ID) }
+func (e *Clone) Undo(ctx context.Context) error {
+	return layout(e.Root).unmake(ctx, e.Dataset, e.ID, e.Need...)
+}
 
-// unmake removes the dataset that was made under id, whether it got its name or not.
-func (l layout) unmake(ctx context.Context, set storage.Dataset, id string) error {
+// unmake removes the dataset that was made under id, whether it got its name or not. Those of the layers
+// that nobody else names go with it, too.
+func (l layout) unmake(ctx context.Context, set storage.Dataset, id string, layers ...string) error {
 	s, _, err := readState(l.dir(set))
 	if err == nil && s.ID == id {
 		err = move(ctx, l.dir(set), l.hidden(set.Kind, id))
@@ -236,17 +258,17 @@ func (l layout) unmake(ctx context.Context, set storage.Dataset, id string) erro
 		// The layer says that there was such a dataset; whether it is this one nobody can tell.
 		return fault.New("undo", fault.Corrupt, set.String(), err)
 	}
-	return l.remove(ctx, l.hidden(set.Kind, id), id)
+	return l.remove(ctx, l.hidden(set.Kind, id), id, layers...)
 }
 
 // remove removes a dataset that has no name, with the layers that only it had. It can be repeated.
-func (l layout) remove(ctx context.Context, dir, id string) error {
+func (l layout) remove(ctx context.Context, dir, id string, layers ...string) error {
 	gone := l.trash(id + dead)
 	if err := os.Rename(dir, gone); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	storage.Point(ctx, "condemned")
-	layers := []string{id}
+	layers = append(slices.Clone(layers), id)
 	if s, _, err := readState(gone); err == nil {
 		layers = append(layers, s.layers()...)
 	}

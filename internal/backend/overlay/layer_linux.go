@@ -13,6 +13,14 @@ import (
 
 // newLayer makes the layer id with what fill puts into it, and durable. Nobody names it yet.
 func (l layout) newLayer(ctx context.Context, id string, fill func(dir string) error) error {
+	if err := l.makeLayer(ctx, id, fill); err != nil {
+		return err
+	}
+	return l.syncLayer(id)
+}
+
+// makeLayer makes a layer that may be lost with the power.
+func (l layout) makeLayer(ctx context.Context, id string, fill func(dir string) error) error {
 	if err := os.Mkdir(l.layer(id), 0o700); err != nil {
 		return err
 	}
@@ -26,10 +34,12 @@ func (l layout) newLayer(ctx context.Context, id string, fill func(dir string) e
 		return err
 	}
 	storage.Point(ctx, "layer filled")
-	if err := syncDir(l.layer(id)); err != nil {
-		return err
-	}
-	return syncDir(l.layer(""))
+	return nil
+}
+
+// syncLayer makes the names of a layer durable; what is further down is the matter of who has filled it.
+func (l layout) syncLayer(id string) error {
+	return syncDirs(l.fs(id), l.layer(id), l.layer(""))
 }
 
 // emptyLike fills a layer that is to lie on top of the directory below: the top directory of a
@@ -47,7 +57,7 @@ func emptyLike(ctx context.Context, below string) func(dir string) error {
 			}
 			return errors.Join(w.Mkdir(".", a), filetree.SkipDir)
 		})
-		return errors.Join(err, w.Close(), syncDir(dir))
+		return errors.Join(err, w.Close())
 	}
 }
 

@@ -79,7 +79,11 @@ func move(ctx context.Context, from, to string) error {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	storage.Point(ctx, "renamed")
-	return errors.Join(syncDir(filepath.Dir(to)), syncDir(filepath.Dir(from)))
+	err = syncDir(filepath.Dir(to))
+	if filepath.Dir(from) != filepath.Dir(to) {
+		err = errors.Join(err, syncDir(filepath.Dir(from)))
+	}
+	return err
 }
 
 // syncDir makes the names in dir durable.
@@ -89,6 +93,17 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// syncDirs is syncDir for several. One after the other they cost little more than the first: what was
+// written before it is on the disk by then.
+func syncDirs(dirs ...string) error {
+	for _, dir := range dirs {
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func exists(path string) bool {
