@@ -29,13 +29,17 @@ func path(dir, name string) string {
 	return filepath.Join(dir, strings.Replace(name, "/", "-", 1))
 }
 
+// unsigned is how often a lock is looked at again whose holder has not written down who it is: it is
+// about to, or about to let go.
+const unsigned = 100
+
 // lockFile takes name or says who holds it, in a *fault.HeldError.
 func lockFile(dir, name string, shared bool, by fault.HeldError) (*file, error) {
 	how := syscall.LOCK_EX
 	if shared {
 		how = syscall.LOCK_SH
 	}
-	for {
+	for again := 0; ; {
 		f, err := os.OpenFile(path(dir, name), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return nil, err
@@ -43,10 +47,14 @@ func lockFile(dir, name string, shared bool, by fault.HeldError) (*file, error) 
 		if err := flock(f, how|syscall.LOCK_NB); err != nil {
 			held := read(f)
 			_ = f.Close() // it is not locked and nothing was written
-			if errors.Is(err, syscall.EWOULDBLOCK) {
+			if !errors.Is(err, syscall.EWOULDBLOCK) {
+				return nil, err
+			}
+			if again++; held.Op != "" || again > unsigned {
 				return nil, held
 			}
-			return nil, err
+			time.Sleep(time.Millisecond)
+			continue
 		}
 		// Its last holder may have removed the name between our open and our lock.
 		if current(f) {

@@ -173,6 +173,9 @@ func TestAlone(t *testing.T) {
 			for range 200 {
 				release, err := tables[n%2].Take("jails/web", false, "start", run(n+1))
 				if errors.Is(err, fault.Busy) {
+					if held, _ := errors.AsType[*fault.HeldError](err); held == nil || held.Op != "start" {
+						t.Errorf("busy, but nobody knows by whom: %v", err)
+					}
 					continue
 				}
 				if err != nil {
