@@ -48,15 +48,12 @@ func (w *World) Rollback(_ context.Context, d storage.Dataset, n storage.Snapsho
 	if at < 0 {
 		return storage.Change{}, storage.NotFound(op, d.At(n))
 	}
-	if o.Running {
-		return storage.Change{}, storage.Running(op, d, "its files would change under it")
+	var newer []storage.SnapshotName
+	for _, snap := range s.snaps[at+1:] {
+		newer = append(newer, snap.name)
 	}
-	if newer := s.snaps[at+1:]; len(newer) > 0 && !o.DestroyNewer {
-		var names []storage.SnapshotName
-		for _, snap := range newer {
-			names = append(names, snap.name)
-		}
-		return storage.Change{}, storage.HasNewer(d.At(n), names)
+	if err := o.Check(d, n, newer); err != nil {
+		return storage.Change{}, err
 	}
 	e := &Rollback{change{w, d, s.id, newID(), n}}
 	return storage.Change{Do: []events.Effect{e}, After: []events.Effect{&Purge{w, d, e.ID}}}, nil

@@ -6,18 +6,14 @@ import (
 	"time"
 
 	"github.com/libioc/ioc/events"
-	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/storage"
 )
 
 // Clone shares all files with the source.
 func (w *World) Clone(_ context.Context, src storage.Origin, dst storage.Dataset, o storage.CloneOptions) (storage.Change, error) {
 	const op = "clone"
-	if err := errors.Join(src.Validate(), dst.Validate()); err != nil {
+	if err := o.Check(src, dst); err != nil {
 		return storage.Change{}, err
-	}
-	if dst.Kind != storage.Jails {
-		return storage.Change{}, fault.New(op, fault.Invalid, dst.String(), errors.New("only a jail can be a clone"))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -255,17 +251,10 @@ func (w *World) Rename(_ context.Context, from, to storage.Dataset, o storage.Re
 	if err != nil {
 		return storage.Change{}, err
 	}
-	if err := to.Validate(); err != nil {
+	if err := o.Check(from, to); err != nil || from == to {
 		return storage.Change{}, err
 	}
-	switch {
-	case from.Kind != to.Kind:
-		return storage.Change{}, fault.New(op, fault.Invalid, from.String(), errors.New("a jail stays a jail, and a release a release"))
-	case from == to:
-		return storage.Change{}, nil
-	case o.Running:
-		return storage.Change{}, storage.Running(op, from, "it is known by its name")
-	case w.sets[to] != nil:
+	if w.sets[to] != nil {
 		return storage.Change{}, storage.Exists(op, to.Now())
 	}
 	return storage.Change{Do: []events.Effect{&Rename{w, from, to, s.id}}}, nil

@@ -20,11 +20,8 @@ import (
 // overlays or the caller wants it, of one directory with a copy of everything.
 func (d *Driver) Clone(ctx context.Context, src storage.Origin, dst storage.Dataset, o storage.CloneOptions) (storage.Change, error) {
 	const op = "clone"
-	if err := errors.Join(src.Validate(), dst.Validate()); err != nil {
+	if err := o.Check(src, dst); err != nil {
 		return storage.Change{}, err
-	}
-	if dst.Kind != storage.Jails {
-		return storage.Change{}, fault.New(op, fault.Invalid, dst.String(), errors.New("only a jail can be a clone"))
 	}
 	if exists(d.l.dir(dst)) {
 		return storage.Change{}, storage.Exists(op, dst.Now())

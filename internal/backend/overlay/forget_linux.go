@@ -11,14 +11,9 @@ import (
 // DestroySnapshot takes the name away at once. Room is made where two frozen layers can be merged
 // that no snapshot tells apart any more, which needs a stopped jail; a running one keeps them mounted.
 func (d *Driver) DestroySnapshot(_ context.Context, set storage.Dataset, n storage.SnapshotName, o storage.SnapshotOptions) (storage.Change, error) {
-	const op = "destroy snapshot"
-	s, text, err := d.jail(op, set, n)
+	s, text, at, err := d.snapshot("destroy snapshot", set, n)
 	if err != nil {
 		return storage.Change{}, err
-	}
-	at := s.snapshot(n)
-	if at < 0 {
-		return storage.Change{}, storage.NotFound(op, set.At(n))
 	}
 	next := s.edit(newID())
 	next.Snapshots = slices.Delete(next.Snapshots, at, at+1)

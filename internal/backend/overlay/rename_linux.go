@@ -6,7 +6,6 @@ import (
 	"io/fs"
 
 	"github.com/libioc/ioc/events"
-	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -17,17 +16,10 @@ func (d *Driver) Rename(ctx context.Context, from, to storage.Dataset, o storage
 	if err != nil {
 		return storage.Change{}, err
 	}
-	if err := to.Validate(); err != nil {
+	if err := o.Check(from, to); err != nil || from == to {
 		return storage.Change{}, err
 	}
-	switch {
-	case from.Kind != to.Kind:
-		return storage.Change{}, fault.New(op, fault.Invalid, from.String(), errors.New("a jail stays a jail, and a release a release"))
-	case from == to:
-		return storage.Change{}, nil
-	case o.Running:
-		return storage.Change{}, storage.Running(op, from, "it is known by its name")
-	case exists(d.l.dir(to)):
+	if exists(d.l.dir(to)) {
 		return storage.Change{}, storage.Exists(op, to.Now())
 	}
 	if err := d.l.unused(ctx, op, from); err != nil {

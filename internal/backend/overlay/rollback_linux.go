@@ -10,24 +10,16 @@ import (
 
 // Rollback starts a new layer on those of the snapshot. The ones above are removed after the commit.
 func (d *Driver) Rollback(_ context.Context, set storage.Dataset, n storage.SnapshotName, o storage.RollbackOptions) (storage.Change, error) {
-	const op = "rollback"
-	s, text, err := d.jail(op, set, n)
+	s, text, at, err := d.snapshot("rollback", set, n)
 	if err != nil {
 		return storage.Change{}, err
 	}
-	at := s.snapshot(n)
-	if at < 0 {
-		return storage.Change{}, storage.NotFound(op, set.At(n))
+	var newer []storage.SnapshotName
+	for _, snap := range s.Snapshots[at+1:] {
+		newer = append(newer, snap.Name)
 	}
-	if o.Running {
-		return storage.Change{}, storage.Running(op, set, "its files would change under it")
-	}
-	if newer := s.Snapshots[at+1:]; len(newer) > 0 && !o.DestroyNewer {
-		var names []storage.SnapshotName
-		for _, snap := range newer {
-			names = append(names, snap.Name)
-		}
-		return storage.Change{}, storage.HasNewer(set.At(n), names)
+	if err := o.Check(set, n, newer); err != nil {
+		return storage.Change{}, err
 	}
 	id := newID()
 	next := s.edit(id)

@@ -150,3 +150,14 @@ func (d *Driver) jail(op string, set storage.Dataset, n storage.SnapshotName) (*
 	}
 	return d.l.read(op, set)
 }
+
+// snapshot reads a jail that must have the snapshot n, and where among its snapshots that is.
+func (d *Driver) snapshot(op string, set storage.Dataset, n storage.SnapshotName) (s *state, text string, at int, err error) {
+	if s, text, err = d.jail(op, set, n); err != nil {
+		return nil, "", 0, err
+	}
+	if at = s.snapshot(n); at < 0 {
+		return nil, "", 0, storage.NotFound(op, set.At(n))
+	}
+	return s, text, at, nil
+}
