@@ -98,7 +98,7 @@ func (p *process) look(root, id, mine string) {
 		p.why = "name"
 	case below(p.mounts):
 		p.why = "mounts"
-	case slices.ContainsFunc(p.files, below):
+	case slices.ContainsFunc(p.files, below) && p.args != strings.Join(os.Args, " "): // else it is about to be a child of this one
 		p.why = "files"
 	}
 }
