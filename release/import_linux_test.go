@@ -80,11 +80,14 @@ func TestHostileOnDisk(t *testing.T) {
 		"relative": {{Typeflag: tar.TypeSymlink, Name: "a", Linkname: "../../../.."}, {Name: "a/victim", PAXRecords: body("bad")}},
 		"absolute": {{Typeflag: tar.TypeSymlink, Name: "a", Linkname: "TOP"}, {Name: "a/victim", PAXRecords: body("bad")}},
 		"chain": {
-			{Typeflag: tar.TypeDir, Name: "d"}, {Typeflag: tar.TypeSymlink, Name: "d/up", Linkname: ".."},
-			{Typeflag: tar.TypeSymlink, Name: "b", Linkname: "d/up/../../../.."}, {Name: "b/victim", PAXRecords: body("bad")},
+			{Typeflag: tar.TypeDir, Name: "d"},
+			{Typeflag: tar.TypeSymlink, Name: "d/up", Linkname: ".."},
+			{Typeflag: tar.TypeSymlink, Name: "b", Linkname: "d/up/../../../.."},
+			{Name: "b/victim", PAXRecords: body("bad")},
 		},
 		"link": {
-			{Typeflag: tar.TypeSymlink, Name: "a", Linkname: "TOP"}, {Typeflag: tar.TypeLink, Name: "c", Linkname: "a/victim"},
+			{Typeflag: tar.TypeSymlink, Name: "a", Linkname: "TOP"},
+			{Typeflag: tar.TypeLink, Name: "c", Linkname: "a/victim"},
 			{Name: "c", PAXRecords: body("bad")},
 		},
 		"dir":  {{Typeflag: tar.TypeSymlink, Name: "a", Linkname: "TOP"}, {Typeflag: tar.TypeDir, Name: "a/new", Mode: 0o777}},

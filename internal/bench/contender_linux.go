@@ -56,8 +56,15 @@ func (l *lab) contenders(ctx context.Context, only []string) ([]*contender, erro
 		name string
 		make func(context.Context) (*contender, error)
 	}{
-		{"fork+exec", l.forkExec}, {"unshare", l.unshare}, {"bwrap", l.bubblewrap}, {"crun", l.crun}, {"runc", l.runc},
-		{"systemd-nspawn", l.nspawn}, {"podman", l.podman}, {"docker", l.docker}, {"lxc", l.lxc},
+		{"fork+exec", l.forkExec},
+		{"unshare", l.unshare},
+		{"bwrap", l.bubblewrap},
+		{"crun", l.crun},
+		{"runc", l.runc},
+		{"systemd-nspawn", l.nspawn},
+		{"podman", l.podman},
+		{"docker", l.docker},
+		{"lxc", l.lxc},
 	} {
 		if len(only) > 0 && !slices.Contains(only, other.name) {
 			continue

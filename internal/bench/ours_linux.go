@@ -44,7 +44,8 @@ func (l *lab) ours(ctx context.Context) ([]*contender, error) {
 		cycles: "create, start, stop, destroy: 4 commands",
 		cycle: func(ctx context.Context, id string) error {
 			return errors.Join(
-				l.iocDo(ctx, create(id)...), l.iocDo(ctx, "start", id), l.iocDo(ctx, "stop", id), l.iocDo(ctx, "destroy", id))
+				l.iocDo(ctx, create(id)...), l.iocDo(ctx, "start", id), l.iocDo(ctx, "stop", id), l.iocDo(ctx, "destroy", id),
+			)
 		},
 		joins: "ioc exec",
 		begin: func(ctx context.Context) error {

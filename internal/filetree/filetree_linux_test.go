@@ -102,7 +102,8 @@ func TestForeignMarks(t *testing.T) {
 	}
 	err = errors.Join(
 		w.Mkdir("d", storage.Attr{Mode: 0o755, Xattrs: marks}),
-		w.File("f", storage.Attr{Mode: 0o755, Xattrs: marks}, nil))
+		w.File("f", storage.Attr{Mode: 0o755, Xattrs: marks}, nil),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

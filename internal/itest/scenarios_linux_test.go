@@ -57,10 +57,12 @@ func all() []scenario {
 			return eventstest.Run(web(h).Create(ioc.CreateOptions{}))
 		}},
 		// The release that is fetched on the way is sealed: it stays, whatever becomes of the jail.
-		{name: "create-first", from: empty, turns: []turn{{point: "begin-lock.claim", nth: 2, world: "fetch-embedded"}},
+		{
+			name: "create-first", from: empty, turns: []turn{{point: "begin-lock.claim", nth: 2, world: "fetch-embedded"}},
 			op: func(h *ioc.Host, _ string) eventstest.Operation {
 				return eventstest.Run(web(h).Create(ioc.CreateOptions{}))
-			}},
+			},
+		},
 		{name: "clone", from: created, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Clone("copy", ioc.CloneOptions{Properties: map[string]string{"notes": "x"}}))
 		}},
@@ -88,9 +90,11 @@ func all() []scenario {
 		// A restart is a stop, which is final as soon as it has begun, and then a start, which stands when the
 		// whole has committed. In between the jail is stopped, as a stop leaves it: to start it again is
 		// what was asked for, but how it was started before nobody could bring back.
-		{name: "restart", from: created, before: starts,
+		{
+			name: "restart", from: created, before: starts,
 			turns: []turn{{point: asked, world: "stop"}},
-			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Restart(none)) }},
+			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Restart(none)) },
+		},
 		{name: "exec", from: created, before: starts, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Exec(waits(nil)))
 		}},
@@ -113,11 +117,13 @@ func all() []scenario {
 			return eventstest.Run(web(h).Destroy(ioc.DestroyOptions{}))
 		}},
 		// So is a forced destroy: a stop, and then what can be undone until the commit.
-		{name: "destroy-force", from: created, before: starts,
+		{
+			name: "destroy-force", from: created, before: starts,
 			turns: []turn{{point: forced, world: "stop-force"}},
 			op: func(h *ioc.Host, _ string) eventstest.Operation {
 				return eventstest.Run(web(h).Destroy(ioc.DestroyOptions{Force: true}))
-			}},
+			},
+		},
 		{name: "set", from: created, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Set(map[string]string{"notes": "second", "host_hostname": ""}))
 		}},
@@ -148,14 +154,20 @@ func all() []scenario {
 			return eventstest.Run(web(h).Run(ioc.RunOptions{Exec: waits(nil)}))
 		}},
 		// A jail that died is stopped first, which is final, too.
-		{name: "start-dead", from: created, before: perishes,
+		{
+			name: "start-dead", from: created, before: perishes,
 			turns: []turn{{point: forced, world: "stop-dead"}},
-			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Start()) }},
-		{name: "stop-dead", from: created, before: perishes, turns: []turn{{point: forced, world: "after"}},
-			op: func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Stop(none)) }},
-		{name: "rename-dead", from: created, before: perishes,
+			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Start()) },
+		},
+		{
+			name: "stop-dead", from: created, before: perishes, turns: []turn{{point: forced, world: "after"}},
+			op: func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Stop(none)) },
+		},
+		{
+			name: "rename-dead", from: created, before: perishes,
 			turns: []turn{{point: forced, world: "stop-dead"}},
-			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Rename("db")) }},
+			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Rename("db")) },
+		},
 		recovery("create", released, dies("end-storage.write", "create")),
 		recovery("start", created, dies("done-sandbox.spawn", "start")),
 		recovery("stop", created, dies("end-jail.terminate", "start", "stop")),

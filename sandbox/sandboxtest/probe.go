@@ -104,6 +104,7 @@ func fail(err error) int {
 	}
 	return 0
 }
+
 func probeRead(args []string) int {
 	for _, name := range args {
 		b, err := os.ReadFile(name)

@@ -27,9 +27,11 @@ func MakeRoot(t testing.TB, dir string) {
 	}
 	must(os.Chmod(filepath.Join(dir, "tmp"), 0o1777))
 	must(os.WriteFile(filepath.Join(dir, "etc/passwd"), []byte(
-		"root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1001:web:/home/web:/bin/sh\n"), 0o644))
+		"root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1001:web:/home/web:/bin/sh\n",
+	), 0o644))
 	must(os.WriteFile(filepath.Join(dir, "etc/group"), []byte(
-		"root:x:0:\nweb:x:1001:\nlog:x:1002:root,web\nadm:x:1003:web\n"), 0o644))
+		"root:x:0:\nweb:x:1001:\nlog:x:1002:root,web\nadm:x:1003:web\n",
+	), 0o644))
 	must(copyFile(filepath.Join(dir, Probe), "/proc/self/exe"))
 }
 

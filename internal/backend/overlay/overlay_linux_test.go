@@ -174,7 +174,8 @@ func (s *session) release(n storage.Name) {
 	err = errors.Join(
 		tree.Mkdir(".", storage.Attr{Mode: 0o755}),
 		tree.File("etc/motd", storage.Attr{Mode: 0o644}, strings.NewReader("hello\n")),
-		tree.Close())
+		tree.Close(),
+	)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -67,8 +67,11 @@ func ls(ctx context.Context, p *applet.Proc) error {
 	flag(&l.follow, "L dereference", "show what symbolic links point at")
 	flag(&l.full, "full-time", "with -l, print times in full")
 	for _, s := range []struct{ name, help string }{
-		{"S", "sort by size, largest first"}, {"t", "sort by time, newest first"}, {"X", "sort by extension"},
-		{"v", "sort by version numbers"}, {"U", "do not sort"},
+		{"S", "sort by size, largest first"},
+		{"t", "sort by time, newest first"},
+		{"X", "sort by extension"},
+		{"v", "sort by version numbers"},
+		{"U", "do not sort"},
 	} {
 		o.Func(s.name, "", s.help, func(string) error { l.sort = s.name[0]; return nil })
 	}

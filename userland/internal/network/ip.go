@@ -318,9 +318,14 @@ func (r *ipRun) printLink(l *link, names map[uint32]string) {
 		bit  uint32
 		name string
 	}{
-		{unix.IFF_LOOPBACK, "LOOPBACK"}, {unix.IFF_BROADCAST, "BROADCAST"}, {unix.IFF_POINTOPOINT, "POINTOPOINT"},
-		{unix.IFF_MULTICAST, "MULTICAST"}, {unix.IFF_NOARP, "NOARP"}, {unix.IFF_PROMISC, "PROMISC"},
-		{unix.IFF_UP, "UP"}, {1 << 16, "LOWER_UP"},
+		{unix.IFF_LOOPBACK, "LOOPBACK"},
+		{unix.IFF_BROADCAST, "BROADCAST"},
+		{unix.IFF_POINTOPOINT, "POINTOPOINT"},
+		{unix.IFF_MULTICAST, "MULTICAST"},
+		{unix.IFF_NOARP, "NOARP"},
+		{unix.IFF_PROMISC, "PROMISC"},
+		{unix.IFF_UP, "UP"},
+		{1 << 16, "LOWER_UP"},
 	} {
 		if l.flags&f.bit != 0 {
 			flags = append(flags, f.name)

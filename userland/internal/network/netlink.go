@@ -44,7 +44,7 @@ func (m *message) attrString(kind uint16, s string) *message {
 }
 
 // send sends the message and waits for the kernel's acknowledgement.
-func (m *message) send(kind uint16, flags uint16) error {
+func (m *message) send(kind, flags uint16) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return os.NewSyscallError("netlink", err)

@@ -217,8 +217,13 @@ func (r *ipRun) neighbours() error {
 			bit  uint16
 			name string
 		}{
-			{unix.NUD_INCOMPLETE, "INCOMPLETE"}, {unix.NUD_REACHABLE, "REACHABLE"}, {unix.NUD_STALE, "STALE"},
-			{unix.NUD_DELAY, "DELAY"}, {unix.NUD_PROBE, "PROBE"}, {unix.NUD_FAILED, "FAILED"}, {unix.NUD_PERMANENT, "PERMANENT"},
+			{unix.NUD_INCOMPLETE, "INCOMPLETE"},
+			{unix.NUD_REACHABLE, "REACHABLE"},
+			{unix.NUD_STALE, "STALE"},
+			{unix.NUD_DELAY, "DELAY"},
+			{unix.NUD_PROBE, "PROBE"},
+			{unix.NUD_FAILED, "FAILED"},
+			{unix.NUD_PERMANENT, "PERMANENT"},
 		} {
 			if state&s.bit != 0 {
 				text += " " + s.name
