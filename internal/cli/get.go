@@ -20,12 +20,15 @@ and without any the whole configuration. What nobody has set has its default.`,
 		Example: `ioc get memoryuse web
 ioc get web`,
 		Args: operands("JAIL..."),
-	}, func(_ *cobra.Command, args []string) error {
+	}, func(cmd *cobra.Command, args []string) error {
 		names, on := args[:len(args)-1], args[len(args)-1]
 		var all []config.Property
 		for _, n := range names {
 			p, err := config.Find(n)
 			if err != nil {
+				if _, turned := config.Find(on); turned == nil {
+					return misuse(cmd, "the jail comes last")
+				}
 				return err
 			}
 			all = append(all, p)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/storage"
 )
 
 // exitOwn is how exec, console and run end when it was ioc that failed, and not the command: what
@@ -96,6 +97,9 @@ func (c *call) remedies(err error) []string {
 	all := fault.Remedies(err)
 	if _, left := errors.AsType[*residueError](err); left {
 		all = append(all, "clear it with: ioc recover"+c.rootFlag())
+	}
+	if _, newer := errors.AsType[*storage.NewerError](err); newer {
+		all = append(all, "ioc snapshot rollback --force destroys the newer ones")
 	}
 	if len(all) == 0 && errors.Is(err, fault.NotFound) {
 		if near := c.nearestJail(err); near != "" {
