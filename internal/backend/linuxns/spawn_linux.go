@@ -3,6 +3,7 @@ package linuxns
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"syscall"
@@ -26,7 +27,10 @@ type Spawn struct {
 	program stage.Program
 }
 
-var _ sandbox.Held = (*Spawn)(nil)
+var (
+	_ sandbox.Held = (*Spawn)(nil)
+	_ fmt.Stringer = (*Spawn)(nil) // what a tree of events shows behind "start init"
+)
 
 // EventType is sandbox.spawn.
 func (s *Spawn) EventType() string { return "sandbox.spawn" }
@@ -41,6 +45,9 @@ func (s *Spawn) EventTitle() string {
 	}
 	return "start init"
 }
+
+// String names the jail and its process.
+func (s *Spawn) String() string { return fmt.Sprintf("%s (pid %d)", s.Jail.ID, s.Jail.PID) }
 
 // Volatile is true: no process survives a reboot.
 func (s *Spawn) Volatile() bool { return true }
