@@ -3,7 +3,7 @@
 # make demo-clean: takes all of it back. Both can be repeated, as root and as an ordinary user.
 set -eu
 program=$PWD/bin/ioc
-IOC_ROOT=${IOC_ROOT:-$PWD/bin/demo}
+IOC_ROOT=$PWD/bin/demo # never the caller's own: demo-clean destroys all jails in it
 export IOC_ROOT
 
 # type shows a command as one would type it, then runs it. Progress is a tree also where make has no terminal.
