@@ -98,18 +98,19 @@ func (r *run) execute(yield func(Event) bool, p Payload, body func(Step) error) 
 // so they are used again. Nothing of a run but its lane 0 knows them.
 type stacks struct {
 	frames  [8]frame
-	entries [8]entry
+	entries [4]entry
 	comp    compensation
 }
 
 //nolint:gochecknoglobals // a free list: what is in it cannot be seen
 var stacksPool = sync.Pool{New: func() any { return new(stacks) }}
 
-// giveBack returns the stacks, cleared of what a run that ended badly may have left.
+// giveBack returns the stacks, cleared; a frame is cleared when it is popped, and all are by then.
 func (r *run) giveBack() {
 	l, b := &r.lane0, r.borrowed
 	l.stack, l.entries, l.spare, r.borrowed = nil, nil, nil, nil // a Step that is kept is stale
-	*b = stacks{}
+	clear(b.entries[:])
+	b.comp = compensation{}
 	stacksPool.Put(b)
 }
 

@@ -88,7 +88,6 @@ type taken struct {
 	j    *Journal
 	f    file
 	name string
-	log  *Log
 }
 
 // take locks what is retained under key; nil if nothing is.

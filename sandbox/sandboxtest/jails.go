@@ -74,7 +74,6 @@ func testUndoElsewhere(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	planned := encode(t, effects)
 	j := do(t, effects)
 	undoElsewhere(t, encode(t, effects))
 	w.expect(t, j, sandbox.Gone)
@@ -84,7 +83,7 @@ func testUndoElsewhere(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	planned = encode(t, effects)
+	planned := encode(t, effects)
 	j = do(t, effects)
 	undoElsewhere(t, planned)
 	w.expect(t, j, sandbox.Gone)

@@ -1,0 +1,117 @@
+package events
+
+import (
+	"context"
+	"slices"
+)
+
+// commit makes the run final. What is left in l.entries are the deferred actions.
+func (l *lane) commit(d int) error {
+	r := l.r
+	f := &l.stack[d]
+	retain(l.entries, f.retain())
+	r.probe("committing", f.id, f.payload)
+	if log := r.currentLog(); log != nil {
+		if err := log.Commit(r.keep(l.entries)); err != nil {
+			r.dirty.Store(true) // what the log says now is for a recovery to find out
+			return err
+		}
+	}
+	r.committed = true
+	l.entries = slices.DeleteFunc(l.entries, func(e entry) bool { return !e.deferred })
+	r.probe("committed", f.id, f.payload)
+	return nil
+}
+
+// retained groups journaled effects by the key they are kept under.
+func retained(es []entry) (keep []Retained) {
+	for i := range es {
+		e := &es[i]
+		if e.key == "" || e.lsn == 0 || e.deferred {
+			continue
+		}
+		k := slices.IndexFunc(keep, func(r Retained) bool { return r.Key == e.key })
+		if k < 0 {
+			k = len(keep)
+			keep = append(keep, Retained{Key: e.key})
+		}
+		keep[k].LSNs = append(keep[k].LSNs, e.lsn)
+	}
+	return keep
+}
+
+// runDeferred runs the deferred actions of the step at depth d, oldest first. All its other entries
+// are gone by then.
+func (l *lane) runDeferred(d int) {
+	for base := int(l.stack[d].base); len(l.entries) > base; {
+		l.forward(d, base)
+	}
+}
+
+// forward runs the deferred action in slot i for the step at depth d.
+func (l *lane) forward(d, i int) {
+	var unbounded context.Context // nil: only Abort stops it
+	if l.timeUp(unbounded) {
+		l.giveUp(d, &l.entries[i], ErrAborted)
+		l.entries = slices.Delete(l.entries, i, i+1)
+		return
+	}
+	c := l.prepare(d, i)
+	l.attempt(unbounded, c, Commit, nil)
+	l.spare = c
+}
+
+// close ends the run's log.
+func (r *run) close() {
+	if r.logDone {
+		return
+	}
+	r.logDone = true
+	if log := r.currentLog(); log != nil {
+		_ = log.Close(!r.dirty.Load()) // not clean, or not closed: a recovery looks at it
+		r.probe("ended", 0, r.root)
+	}
+}
+
+// retain marks es to be kept under key, but for those that a child chose another key for.
+func retain(es []entry, key string) {
+	if key == "" {
+		return
+	}
+	for i := range es {
+		if es[i].key == "" {
+			es[i].key = key
+		}
+	}
+}
+
+// mark writes to the log what became of e, if e is in it. A failure is not the step's: what is to be
+// undone is undone in memory, and a recovery will find it done already.
+func (l *lane) mark(typ RecordType, e *entry, failure error) {
+	if e.lsn == 0 {
+		return
+	}
+	log := l.log
+	if log == nil {
+		log = l.r.currentLog()
+	}
+	rec := Record{Type: typ, Ref: e.lsn, Volatile: e.volatile}
+	if failure != nil {
+		rec.Params = []byte(failure.Error())
+	}
+	if !written(log, &rec) {
+		l.r.dirty.Store(true)
+	}
+}
+
+// written appends rec and tells whether that went well. A log that panics here, where a step is brought
+// to its end, has failed like any other.
+func written(log Log, rec *Record) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			ok = false
+		}
+	}()
+	_, err := log.Append(rec)
+	return err == nil
+}

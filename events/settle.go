@@ -1,0 +1,122 @@
+package events
+
+import "slices"
+
+// settle brings the step at depth d, whose body returned err, to its End: it decides whether it
+// succeeded, undoes what it did if it did not, and yields the End. It is resumed where it was
+// interrupted when a panic or Goexit comes out of the consumer or a compensation.
+func (l *lane) settle(d int, err error) (out error) {
+	had := l.owner && l.r.loop != nil
+	complete := false
+	defer func() {
+		if complete {
+			return
+		}
+		_ = l.note(recover(), had) // the panic goes on in rethrow
+		if len(l.stack) > d {
+			out = l.settle(d, l.stack[d].cause)
+		}
+	}()
+	out = l.conclude(d, err)
+	complete = true
+	return out
+}
+
+// conclude is settle without its safety net. Its progress is in the frame and in l.entries.
+func (l *lane) conclude(d int, err error) (out error) {
+	r, root := l.r, d == 0 && l.owner
+	f := &l.stack[d]
+	f.closed = true
+	if root && r.committed { // resumed after the commit
+		err = nil
+	} else {
+		if err == nil || isSkip(err) {
+			if forced := l.forced(); forced != nil {
+				err = forced
+			}
+		}
+		if root && err == nil {
+			if err = l.stopErr(); err == nil {
+				err = l.commit(d)
+			}
+		}
+	}
+	f = &l.stack[d]
+	f.cause = err
+	switch {
+	case root && err == nil:
+		l.runDeferred(d)
+	case err != nil:
+		l.unwind(d, err)
+	case f.comp() != nil:
+		l.forget(d)
+	default:
+		retain(l.entries[f.base:], f.retain())
+	}
+	f = &l.stack[d]
+	status := Succeeded
+	if err != nil {
+		status, err = failure(err, f.residue())
+	}
+	if c := f.comp(); c != nil {
+		if status == Skipped { // there was nothing to undo
+			c.conclude(nil)
+		} else {
+			c.conclude(err)
+		}
+	}
+	if root {
+		r.close()
+		r.letGo()
+	}
+	out = err
+	if status == Skipped {
+		out = nil
+	}
+	if root {
+		r.err = out // here, because a panic or Goexit may keep step from returning
+	}
+	if !l.end(d, status, err) && out == nil && l.shield == 0 && !root {
+		out = l.refusal()
+	}
+	return out
+}
+
+// forget drops what the compensation at depth d registered: an undo that succeeded is never undone. That
+// it succeeded says so in the log, too, unless it is a closure, which is not there.
+func (l *lane) forget(d int) {
+	f := &l.stack[d]
+	if f.comp().over { // resumed: its own entry is gone, too
+		return
+	}
+	if f.comp().e.lsn == 0 {
+		for i := range l.entries[f.base:] {
+			l.mark(RecUndone, &l.entries[int(f.base)+i], nil)
+		}
+	}
+	l.entries = l.entries[:f.base]
+}
+
+// failure is how a step ends whose body returned err and whose rollback left residue.
+func failure(err error, residue []Residue) (Status, error) {
+	if len(residue) > 0 {
+		return Failed, leftBehind(err, residue)
+	}
+	if skip, ok := asSkip(err); ok {
+		return Skipped, skip
+	}
+	return Failed, err
+}
+
+// leftBehind adds what a rollback left to why it was needed.
+func leftBehind(cause error, residue []Residue) error {
+	if rb, ok := cause.(*RollbackError); ok { //nolint:errorlint // only the outermost is merged
+		return &RollbackError{Cause: rb.Cause, Residue: slices.Concat(rb.Residue, residue)}
+	}
+	return &RollbackError{Cause: cause, Residue: residue}
+}
+
+func isSkip(err error) bool {
+	_, ok := asSkip(err)
+	return ok
+}
