@@ -234,19 +234,24 @@ func TestBrokenBreaksNobody(t *testing.T) {
 	db := h.JailGenerator("db")
 	must(t, db.Create(ioc.CreateOptions{}))
 	h.write(t, "db", "config.json", "{")
+	odd := h.JailGenerator("odd")
+	must(t, odd.Run(ioc.RunOptions{Exec: command("true")}))
+	h.write(t, "odd", "config.json", "{")
 	lost := h.JailGenerator("lost")
 	must(t, lost.Run(ioc.RunOptions{Exec: command("true")}))
 	h.remove(t, "lost")
 
 	all, err := h.Jails(t.Context())
-	if err != nil || len(all) != 3 {
+	if err != nil || len(all) != 4 {
 		t.Fatalf("got %+v, %v", all, err)
 	}
-	for i, want := range []jail.State{jail.Broken, jail.Broken, jail.Running} {
-		if got := all[i]; got.State != want || want == jail.Broken && (got.Reason == "" || got.Remedy == "") {
+	for i, want := range []jail.State{jail.Broken, jail.Broken, jail.Running, jail.Running} {
+		got := all[i]
+		if wrong := got.Name != "web"; got.State != want || wrong != (got.Reason != "") || wrong != (got.Remedy != "") {
 			t.Errorf("%s: got %s, %q, %q; want %s", got.Name, got.State, got.Reason, got.Remedy, want)
 		}
 	}
+	must(t, odd.Destroy(ioc.DestroyOptions{Force: true}))
 	want(t, fault.Corrupt, db.Start())
 	want(t, fault.Corrupt, db.Set(map[string]string{"notes": "x"}))
 	want(t, fault.Exists, db.Create(ioc.CreateOptions{}))

@@ -31,8 +31,8 @@ const (
 type Info struct {
 	Name    Name
 	State   State
-	Reason  string // why it is dead or broken
-	Remedy  string // what repairs a dead or broken one
+	Reason  string // why it is dead or broken, or will be when it has been stopped
+	Remedy  string // what repairs it
 	Release storage.Name
 	Origin  storage.Origin // what it was made from, by the name it had then
 	Created time.Time
@@ -118,8 +118,11 @@ func (k *Keeper) examine(ctx context.Context, f storage.Info, kept *Kept, keptEr
 	if keptErr != nil {
 		i.usable, remedy = keptErr, "look at what its start retained: ioc recover"
 	}
-	if i.usable != nil && i.State != Running {
-		i.State, i.Reason, i.Remedy = Broken, i.usable.Error(), remedy
+	if i.usable != nil {
+		if i.State != Running { // it goes on, and can be stopped
+			i.State = Broken
+		}
+		i.Reason, i.Remedy = i.usable.Error(), remedy
 		if r := fault.Remedies(i.usable); len(r) > 0 {
 			i.Remedy = r[0]
 		}
