@@ -84,11 +84,11 @@ func (e *execution) outcomeAgrees() error {
 	}
 	switch {
 	case err != want: //nolint:errorlint // identity
-		return fmt.Errorf("Wait gives %v, the root ended %s", err, Line(end)) //nolint:errorlint // it may be nil
+		return fmt.Errorf("the run's Wait gives %v, the root ended %s", err, Line(end)) //nolint:errorlint // it may be nil
 	case e.run.Err() != want: //nolint:errorlint // identity
-		return fmt.Errorf("Err gives %v, the root ended %s", e.run.Err(), Line(end)) //nolint:errorlint // it may be nil
+		return fmt.Errorf("the run's Err gives %v, the root ended %s", e.run.Err(), Line(end)) //nolint:errorlint // it may be nil
 	case v != 42 && end.Status == events.Succeeded:
-		return fmt.Errorf("Wait gives %d", v)
+		return fmt.Errorf("the run's Wait gives %d", v)
 	}
 	return nil
 }
