@@ -11,7 +11,8 @@
 // A jail's storage.json names the layer it writes to, the frozen ones below, newest first, and the
 // release at the bottom. It is replaced in one piece, and that is the moment when a snapshot, a
 // rollback or a clone happens: layers are made before, under ids that nobody else has, and removed
-// after the commit when no storage.json names them any more. So a layer never moves, a jail can be
+// after the commit when no storage.json names them any more. There is no jails/NAME/root as there is for a
+// release: what a jail shows is put together where it is mounted, in its own mount namespace. So a layer never moves, a jail can be
 // renamed or destroyed whoever shares its layers, and a change that was killed halfway has left at
 // most a layer that nobody uses.
 //
