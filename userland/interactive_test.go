@@ -230,6 +230,7 @@ func TestInterrupt(t *testing.T) {
 		"cat | head -n 1 && echo no", // a condition
 		"yes >/dev/null",             // one that is busy
 	} {
+		c.t.Log(command)
 		c.send(command + "; echo not reached\r")
 		c.want("; echo not reached")
 		c.want("\r\n")

@@ -71,6 +71,7 @@ func TestTranscripts(t *testing.T) {
 			env.Setenv("TZ", "UTC")
 			env.Setenv("BIN", bin)
 			env.Setenv("COLUMNS", "80")
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			// Others than root must be able to look at the files.
 			return os.Chmod(env.WorkDir, 0o755)
 		},

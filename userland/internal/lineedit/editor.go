@@ -23,6 +23,8 @@ type Editor struct {
 	History []string
 	// Complete returns where the word at the end of line begins, and what it may be completed to.
 	Complete func(line string) (start int, words []string)
+	// Leave is called when the line is complete and the terminal's keys still send no signals.
+	Leave func()
 
 	prompt  string
 	columns int // of the prompt
@@ -43,7 +45,12 @@ func (e *Editor) ReadLine(prompt string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer restore()
+	defer func() {
+		if e.Leave != nil {
+			e.Leave()
+		}
+		restore()
+	}()
 	if i := strings.LastIndexByte(prompt, '\n'); i >= 0 {
 		e.print(prompt[:i+1])
 		prompt = prompt[i+1:]

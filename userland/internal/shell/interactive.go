@@ -43,7 +43,7 @@ func (s *Shell) converse() {
 	in, out := s.file(0), s.file(2)
 	editor := (*lineedit.Editor)(nil)
 	if terminal(in) && terminal(out) && s.get("TERM") != "dumb" {
-		editor = &lineedit.Editor{In: in, Out: out, Complete: s.completions}
+		editor = &lineedit.Editor{In: in, Out: out, Complete: s.completions, Leave: s.forgetInterrupt}
 		s.history.load(s.historyFile())
 	}
 	s.lines(func(more bool) (string, error) {
@@ -68,7 +68,7 @@ func (s *Shell) converse() {
 		editor.History = s.history.lines
 		line, err := editor.ReadLine(prompt)
 		switch {
-		case errors.Is(err, lineedit.ErrInterrupt), s.ctx.Err() != nil:
+		case errors.Is(err, lineedit.ErrInterrupt):
 			s.status = 130
 			return "", errAgain
 		case err != nil:
@@ -78,6 +78,14 @@ func (s *Shell) converse() {
 		return line + "\n", nil
 	})
 	s.hangUp()
+}
+
+// forgetInterrupt lets go of an interrupt that was noticed while a line was edited: no key sends signals
+// then, so it was meant for the command before, and only noticed late.
+func (s *Shell) forgetInterrupt() {
+	if s.ctx.Err() != nil {
+		s.interruptible()
+	}
 }
 
 // hangUp is the end of an interactive shell.

@@ -84,9 +84,8 @@ func (s *Shell) pipeline(b *syntax.BinaryCmd) {
 		}
 	}
 	for _, sub := range subs {
-		if sub != nil && sub.flow.kind == flowInterrupt {
-			s.flow.kind = flowInterrupt
+		if sub != nil {
+			s.adoptInterrupt(sub)
 		}
 	}
-	s.halted()
 }

@@ -3,8 +3,10 @@
 package shell
 
 import (
+	"context"
 	"errors"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -57,7 +59,9 @@ func (s *Shell) process(path string, args []string) int {
 		s.notRun(args[0], err)
 		return s.status
 	}
+	stop := s.passInterrupt(pid)
 	ws, err := waitFor(pid)
+	stop()
 	if err != nil {
 		s.errorf("wait for %s: %s", args[0], reason(err))
 		return statusCannotRun
@@ -68,6 +72,31 @@ func (s *Shell) process(path string, args []string) int {
 	}
 	s.reportDeath(ws)
 	return exitStatus(ws)
+}
+
+// passInterrupt closes a gap: a key that was pressed just before the program began to exist has reached
+// the shell only. So an interrupt that is noticed early is sent on; a later one was the program's, too.
+func (s *Shell) passInterrupt(pid int) (stop func()) {
+	if s.ctx.Done() == nil {
+		return func() {}
+	}
+	const early = 200 * time.Millisecond
+	began := time.Now()
+	var mu sync.Mutex
+	ended := false
+	cancel := context.AfterFunc(s.ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !ended && time.Since(began) < early {
+			syscall.Kill(pid, syscall.SIGINT)
+		}
+	})
+	return func() {
+		cancel()
+		mu.Lock()
+		ended = true
+		mu.Unlock()
+	}
 }
 
 // waitFor waits until a child has ended or was stopped.

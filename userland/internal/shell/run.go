@@ -161,7 +161,11 @@ func (s *Shell) command(cm syntax.Command) {
 
 // adoptInterrupt lets an interrupt of a subshell count for its parent, as the same key hit both.
 func (s *Shell) adoptInterrupt(sub *Shell) {
-	if sub.flow.kind == flowInterrupt && s.ctx.Err() != nil {
+	switch {
+	case sub.flow.kind != flowInterrupt:
+	case s.interactive:
+		s.flow.kind = flowInterrupt
+	default:
 		s.halted()
 	}
 }

@@ -198,6 +198,7 @@ func (s *Shell) external(args []string, last bool) {
 	}
 	if t.applet != nil {
 		s.status = s.inProcess(*t.applet, args)
+		s.noteInterrupt()
 		return
 	}
 	if last && s.main && !s.interactive && len(s.traps) == 0 && s.jobs.empty() && len(s.pipes) == 0 {
@@ -205,6 +206,24 @@ func (s *Shell) external(args []string, last bool) {
 		return
 	}
 	s.status = s.process(t.path, args)
+	s.noteInterrupt()
+}
+
+// noteInterrupt takes the status of what was interrupted for an interrupt of the command line. The key
+// hit this process, too, but its signal may come to attention later than the end of the other; it must
+// not be taken for one that is meant for the next command.
+func (s *Shell) noteInterrupt() {
+	if !s.interactive || s.status != applet.StatusInterrupted {
+		return
+	}
+	s.flow.kind = flowInterrupt
+	const late = 500 * time.Millisecond
+	timer := time.NewTimer(late)
+	defer timer.Stop()
+	select {
+	case <-s.ctx.Done():
+	case <-timer.C:
+	}
 }
 
 func (s *Shell) notRun(name string, err error) {
