@@ -93,8 +93,12 @@ func leave() {
 	_, _ = syscall.Write(ErrorFD, []byte{reached})
 	var set [1]uint64
 	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, sigSetmask, uintptr(unsafe.Pointer(&set)), 0, 8, 0, 0)
-	var action [4]uint64 // struct sigaction: SIG_DFL
-	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT} {
-		_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+	const signals, ignore = 64, 1 // _NSIG, SIG_IGN
+	var action, was [4]uint64     // struct sigaction: SIG_DFL
+	for s := uintptr(1); s <= signals; s++ {
+		_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, s, 0, uintptr(unsafe.Pointer(&was)), 8, 0, 0)
+		if was[0] == ignore { // by posix_spawn of glibc even 32, which is the C library's own
+			_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, s, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+		}
 	}
 }
