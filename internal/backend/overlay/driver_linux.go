@@ -34,7 +34,8 @@ type Driver struct {
 
 var _ storage.Driver = (*Driver)(nil)
 
-// Open opens root and makes its directories where they are missing.
+// Open opens root and makes its directories where they are missing. What a killed process has left of
+// finding out what the kernel can do, which is no effect of any run, it removes.
 func Open(root string, o Options) (*Driver, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -46,6 +47,11 @@ func Open(root string, o Options) (*Driver, error) {
 	d := &Driver{l: layout(root), opts: o}
 	if err := d.l.make(); err != nil {
 		return nil, err
+	}
+	if stale, _ := filepath.Glob(d.l.trash("probe-*" + dead)); len(stale) > 0 { // the pattern is well-formed
+		if unlock, err := d.l.sweepProbes(context.Background()); err == nil {
+			unlock()
+		}
 	}
 	if d.opts.Now == nil {
 		d.opts.Now = time.Now

@@ -22,7 +22,8 @@ type mode struct {
 }
 
 // probe finds out whether the kernel mounts overlays on the root directory. Its own layers are made
-// in the trash and removed again; what a killed probe leaves there is removed by the next one.
+// in the trash and removed again; what a killed probe leaves there is removed by the next one, or by the
+// next to open the directory.
 func (d *Driver) probe(ctx context.Context) mode {
 	copies := func(why string) mode { return mode{why: "plain copies: " + why} }
 	if d.opts.Copies {
