@@ -1,6 +1,8 @@
 package itest
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,4 +51,16 @@ func TestOrphan(t *testing.T) {
 			same(t, root, look(t, equal))
 		})
 	}
+}
+
+// TestKilledProbe leaves what a process leaves that is killed while it asks the kernel what it can do with
+// the root's file system. That is nobody's effect, and has to go all the same.
+func TestKilledProbe(t *testing.T) {
+	root := place(t, created)
+	before := look(t, root)
+	if err := os.MkdirAll(filepath.Join(root, "trash", "probe-1.dead", "w", "work"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	task{Root: root, Do: []string{"recover"}}.must(t)
+	same(t, root, before)
 }

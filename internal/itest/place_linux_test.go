@@ -177,14 +177,17 @@ func write(root, jail, what string) error {
 	if err != nil {
 		return err
 	}
-	// What was written bears a time that pictures show.
-	when := time.Date(2011, 1, 1, 0, 0, 0, 0, time.UTC)
-	return filepath.WalkDir(upper, func(path string, d fs.DirEntry, err error) error {
+	return age(upper)
+}
+
+// age gives files a time that pictures show.
+func age(dir string) error {
+	when := unix.NsecToTimespec(time.Date(2011, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano())
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		ts := []unix.Timespec{unix.NsecToTimespec(when.UnixNano()), unix.NsecToTimespec(when.UnixNano())}
-		return unix.UtimesNanoAt(unix.AT_FDCWD, path, ts, unix.AT_SYMLINK_NOFOLLOW)
+		return unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{when, when}, unix.AT_SYMLINK_NOFOLLOW)
 	})
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -158,22 +156,4 @@ func (p *process) namespaces() (string, error) {
 		}
 	}
 	return strings.Join(all, " "), nil
-}
-
-// state is what /proc/PID/stat says: the parent, the session and the resident memory in pages.
-func state(pid int) (parent, session int, err error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, 0, err
-	}
-	_, rest, ok := strings.Cut(string(b[strings.LastIndexByte(string(b), ')'):]), " ")
-	f := strings.Fields(rest)
-	if !ok || len(f) < 22 {
-		return 0, 0, errors.New("stat: " + string(b))
-	}
-	parent, err = strconv.Atoi(f[1])
-	if err == nil {
-		session, err = strconv.Atoi(f[3])
-	}
-	return parent, session, err
 }
