@@ -39,7 +39,7 @@ func parent() int {
 	flag.StringVar(&o.match, "match", ".", "of those, the ones that this `REGEXP` matches")
 	flag.StringVar(&o.root, "rootfs", "", "use this root file system `TAR`, not a new one")
 	flag.StringVar(&o.dir, "dir", "", "work below this `DIR`; an overlay must be possible there")
-	flag.IntVar(&o.rounds, "rounds", 30, "rounds of every program")
+	flag.IntVar(&o.rounds, "rounds", 20, "rounds of every program")
 	flag.IntVar(&o.bulk, "bulk", 5, "rounds of fifty at once; 0: none")
 	flag.StringVar(&o.only, "only", "", "only these programs, separated by commas; ioc is always there")
 	flag.Parse()

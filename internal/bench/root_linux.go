@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // release is what the root file system is called in ioc's root.
 const release = "bench"
 
-// makeRoot gets the root file system that all share: the given one, else a minimal Debian, else the one
+// makeRoot gets the root file system that all share: the given one, else a minimal Debian or Ubuntu, else the one
 // that ioc brings along.
 func (l *lab) makeRoot(ctx context.Context, given string) error {
 	switch archive, what, err := l.debian(ctx, given); {
@@ -40,6 +41,20 @@ func (l *lab) makeRoot(ctx context.Context, given string) error {
 	return l.iocDo(ctx, "fetch", "--from-tar", l.archive, release)
 }
 
+// suite is the host's own, for which it has the keys.
+func suite() string {
+	b, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		return "stable"
+	}
+	for line := range strings.Lines(string(b)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "VERSION_CODENAME="); ok {
+			return strings.Trim(name, `"`)
+		}
+	}
+	return "stable"
+}
+
 // debian gives an archive of a Debian root and says how it was made.
 func (l *lab) debian(ctx context.Context, given string) (archive, what string, err error) {
 	if given != "" {
@@ -47,17 +62,18 @@ func (l *lab) debian(ctx context.Context, given string) (archive, what string, e
 		return archive, given, err
 	}
 	archive = filepath.Join(l.dir, "root.tar")
+	suite := suite()
 	if _, err := l.found(ctx, "mmdebstrap"); err == nil {
-		err := l.do(ctx, "mmdebstrap", "--quiet", "--variant=minbase", "stable", archive)
-		return archive, "Debian stable, minbase, by mmdebstrap", err
+		err := l.do(ctx, "mmdebstrap", "--quiet", "--variant=minbase", suite, archive)
+		return archive, suite + ", minbase, by mmdebstrap", err
 	}
 	if _, err := l.found(ctx, "debootstrap"); err == nil {
 		dir := l.path("debootstrap")
-		err := l.do(ctx, "debootstrap", "--variant=minbase", "stable", dir)
+		err := l.do(ctx, "debootstrap", "--variant=minbase", suite, dir)
 		if err == nil {
 			err = l.do(ctx, "tar", "-cf", archive, "-C", dir, ".")
 		}
-		return archive, "Debian stable, minbase, by debootstrap", errors.Join(err, os.RemoveAll(dir))
+		return archive, suite + ", minbase, by debootstrap", errors.Join(err, os.RemoveAll(dir))
 	}
 	return "", "", errors.New("neither mmdebstrap nor debootstrap is installed")
 }
