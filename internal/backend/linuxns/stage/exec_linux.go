@@ -12,7 +12,7 @@ import (
 func (m *machine) exec(argv, env []string) error {
 	m.where = argv[0]
 	env = m.complete(env)
-	leave()
+	leave(0)
 	if _, _, slash := cut(argv[0], '/'); slash {
 		return syscall.Exec(argv[0], argv, env)
 	}
@@ -72,7 +72,7 @@ func (m *machine) execInit(elf []byte, name, arg string) error {
 			return err
 		}
 	}
-	leave()
+	leave(^uint64(0))
 	argv0, err := syscall.BytePtrFromString(arg)
 	if err != nil {
 		return err
@@ -88,10 +88,13 @@ func (m *machine) execInit(elf []byte, name, arg string) error {
 // by it: closing them here would take the runtime's own from under it, should the execution fail. A
 // program expects that no signal is blocked and, whatever ioc was started with, none ignored; those that
 // the runtime handles become default by themselves.
-func leave() {
+//
+// The tiny init is executed with all signals blocked, as it fetches them: one that came before it could
+// block them itself would be lost.
+func leave(blocked uint64) {
 	closeOnExec(ControlFD)
 	_, _ = syscall.Write(ErrorFD, []byte{reached})
-	var set [1]uint64
+	set := [1]uint64{blocked}
 	_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, sigSetmask, uintptr(unsafe.Pointer(&set)), 0, 8, 0, 0)
 	const signals, ignore = 64, 1 // _NSIG, SIG_IGN
 	var action, was [4]uint64     // struct sigaction: SIG_DFL
