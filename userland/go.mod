@@ -5,7 +5,6 @@ go 1.26.0
 require (
 	github.com/benhoyt/goawk v1.29.1
 	golang.org/x/sys v0.49.0
-	golang.org/x/term v0.47.0
 	mvdan.cc/sh/v3 v3.14.1
 )
 

@@ -40,8 +40,11 @@ func Available() error {
 	return err
 }
 
+// blobName is where gen.go puts the program.
+func blobName() string { return "blob/userland-linux-" + Arch() + ".zst" }
+
 func blob() ([]byte, error) {
-	b, err := blobs.ReadFile("blob/userland-linux-" + Arch() + ".zst")
+	b, err := blobs.ReadFile(blobName())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Unsupported("the embedded release for "+Arch(), "a build of ioc that carries it").
 			WithRemedy("run `make build`, or `go generate ./release/embedded` and build again")

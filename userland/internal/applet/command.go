@@ -84,7 +84,7 @@ func (p *Proc) Command(ctx context.Context, argv []string) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, path)
 	cmd.Args = argv
 	cmd.Dir = p.Dir
-	cmd.Env = p.Env
+	cmd.Env = append([]string{}, p.Env...) // nil would mean this process's own
 	cmd.Stdin = p.Stdin
 	if f := File(p.Stdin); f != nil {
 		cmd.Stdin = f

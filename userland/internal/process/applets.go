@@ -21,6 +21,7 @@ func Applets() []applet.Applet {
 		{Name: "kill", Args: "[-SIGNAL] PID...", About: "Send a signal to processes.", Run: kill},
 		{Name: "killall", Args: "[-SIGNAL] NAME...", About: "Send a signal to the processes with a name.", Run: killall},
 		{Name: "login", Args: "-f USER", About: "Start a login shell as a user, without asking for a password.", Run: su, Alone: true},
+		{Name: "more", Args: "[FILE]...", About: "Show text one screen at a time.", Run: more, Alone: true},
 		{Name: "mount", Args: "[OPTION]... [SOURCE] [DIRECTORY]", About: "Mount a file system, or list what is mounted.", Run: mount},
 		{Name: "mountpoint", Args: "[OPTION]... DIRECTORY", About: "Tell whether something is mounted on a directory.", Run: mountpoint},
 		{Name: "nice", Args: "[-n N] [COMMAND [ARG]...]", About: "Run a command with another priority.", Run: nice, Alone: true},

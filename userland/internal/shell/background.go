@@ -4,14 +4,14 @@ package shell
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"maps"
+	"io"
 	"os"
 	"strconv"
 	"strings"
 
 	"github.com/libioc/ioc/userland/internal/applet"
+	"github.com/libioc/ioc/userland/internal/text"
 	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
@@ -20,7 +20,7 @@ import (
 // background starts a statement as a process. A program is started as it is; for everything else the
 // shell is started again with this one's state.
 func (s *Shell) background(st *syntax.Stmt) {
-	text := sourceOf(st)
+	source := sourceOf(st)
 	pid, err := s.startSimple(st)
 	if pid == 0 && err == nil {
 		pid, err = s.startCopy(st)
@@ -32,7 +32,7 @@ func (s *Shell) background(st *syntax.Stmt) {
 		s.status = 1
 		return
 	}
-	j := s.jobs.add(pid, text)
+	j := s.jobs.add(pid, source)
 	s.lastBg = pid
 	s.status = 0
 	if s.interactive && s.main {
@@ -117,20 +117,48 @@ func (s *Shell) detachInput() {
 	}
 }
 
-// state is what a shell that is started again needs to go on as this one.
-type state struct {
-	Name    string
-	Params  []string
-	Vars    map[string]expand.Variable
-	Funcs   map[string]string
-	Aliases map[string]string
-	Opt     options
-	Status  int
-	LastBg  int
-	PID     int
-	Line    uint
-	Ignored []string // signals
-	Source  string
+// state writes down what a shell that is started again needs to go on as this one: a line of numbers
+// and the name, then commands that make its variables, functions and options, and after a zero byte
+// what it is to run.
+func (s *Shell) state(source string) string {
+	var b strings.Builder
+	line := func(words ...string) { b.WriteString(strings.Join(words, " ") + "\n") }
+	line(strconv.Itoa(s.status), strconv.Itoa(s.lastBg), strconv.Itoa(s.pid), strconv.Itoa(int(s.line)), strconv.Quote(s.name))
+	vars := map[string]expand.Variable{}
+	environ{s}.Each(func(name string, v expand.Variable) bool { vars[name] = v; return true })
+	for name, v := range vars {
+		v.Local = false
+		line(declarationText(name, v))
+	}
+	for name, body := range s.funcs {
+		line(functionText(name, body))
+	}
+	for name, value := range s.aliases {
+		line("alias", text.Quote(name+"="+value))
+	}
+	for name, action := range s.traps {
+		if action == "" {
+			line("trap ''", name)
+		}
+	}
+	for name, on := range s.opt.shoptTable() {
+		if *on {
+			line("shopt -s", name)
+		} else {
+			line("shopt -u", name)
+		}
+	}
+	for _, o := range setOptions() {
+		if *o.value(&s.opt) && o.name != "noexec" {
+			line("set -o", o.name)
+		}
+	}
+	b.WriteString("set --")
+	for _, p := range s.params {
+		b.WriteString(" " + text.Quote(p))
+	}
+	b.WriteString("\n\x00" + source)
+	return b.String()
 }
 
 // startCopy starts the shell again to run a statement.
@@ -138,24 +166,7 @@ func (s *Shell) startCopy(st *syntax.Stmt) (int, error) {
 	c := *st
 	c.Background, c.Disown = false, false
 	var src bytes.Buffer
-	if err := syntax.NewPrinter().Print(&src, &c); err != nil {
-		return 0, err
-	}
-	data := state{
-		Name: s.name, Params: s.params, Vars: map[string]expand.Variable{}, Funcs: map[string]string{}, Aliases: s.aliases,
-		Opt: s.opt, Status: s.status, LastBg: s.lastBg, PID: s.pid, Line: s.line, Source: src.String(),
-	}
-	environ{s}.Each(func(name string, v expand.Variable) bool { data.Vars[name] = v; return true })
-	for name, body := range s.funcs {
-		data.Funcs[name] = functionText(name, body)
-	}
-	for name, action := range s.traps {
-		if action == "" {
-			data.Ignored = append(data.Ignored, name)
-		}
-	}
-	raw, err := json.Marshal(data)
-	if err != nil {
+	if err := syntax.NewPrinter(syntax.SingleLine(true)).Print(&src, &c); err != nil {
 		return 0, err
 	}
 	fd, err := unix.MemfdCreate("shell-state", unix.MFD_CLOEXEC)
@@ -164,7 +175,7 @@ func (s *Shell) startCopy(st *syntax.Stmt) (int, error) {
 	}
 	memory := os.NewFile(uintptr(fd), "state")
 	defer memory.Close()
-	if _, err := memory.Write(raw); err != nil {
+	if _, err := memory.WriteString(s.state(src.String())); err != nil {
 		return 0, err
 	}
 	if _, err := memory.Seek(0, 0); err != nil {
@@ -182,33 +193,30 @@ const resumeOption = "--resume="
 // resume takes over the state of the shell that started this one and runs what it was started for.
 func (s *Shell) resume(fd int) int {
 	memory := os.NewFile(uintptr(fd), "state")
-	var data state
-	err := json.NewDecoder(memory).Decode(&data)
+	raw, err := io.ReadAll(memory)
 	memory.Close()
-	if err != nil {
-		s.errorf("state: %s", err)
+	head, rest, _ := strings.Cut(string(raw), "\n")
+	prelude, source, ok := strings.Cut(rest, "\x00")
+	words := strings.SplitN(head, " ", 5)
+	if err != nil || !ok || len(words) != 5 {
+		s.errorf("the state is damaged")
 		return 2
 	}
-	s.name, s.params, s.opt, s.status, s.lastBg, s.pid, s.line = data.Name, data.Params, data.Opt, data.Status, data.LastBg, data.PID, data.Line
-	maps.Copy(s.vars.vars, data.Vars)
-	if data.Aliases != nil {
-		s.aliases = data.Aliases
+	if list, err := s.parse(prelude); err == nil {
+		s.stmts(list)
 	}
-	s.configure()
-	for _, name := range data.Ignored {
-		s.setTrap(name, "")
+	numbers := [4]int{}
+	for i := range numbers {
+		numbers[i], _ = strconv.Atoi(words[i])
 	}
-	for _, src := range data.Funcs {
-		if file, err := s.parser().Parse(strings.NewReader(src), ""); err == nil {
-			s.stmts(file.Stmts)
-		}
-	}
-	s.status = data.Status
-	file, err := s.parser().Parse(strings.NewReader(data.Source), "")
+	s.status, s.lastBg, s.pid = numbers[0], numbers[1], numbers[2]
+	s.name, _ = strconv.Unquote(words[4])
+	list, err := s.parse(source)
 	if err != nil {
 		s.errorf("%s", err)
 		return 2
 	}
+	s.lineBase = uint(numbers[3]) - 1
 	// Descriptors above 2 came with the process.
 	for n := 3; n < fd; n++ {
 		if _, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0); err == nil {
@@ -216,6 +224,6 @@ func (s *Shell) resume(fd int) int {
 			s.setFile(n, os.NewFile(uintptr(n), "fd"))
 		}
 	}
-	s.stmts(file.Stmts)
+	s.stmts(list)
 	return s.finish()
 }

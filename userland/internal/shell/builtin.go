@@ -189,13 +189,13 @@ func eval(s *Shell, args []string) int {
 	if len(args) > 1 && args[1] == "--" {
 		args = args[1:]
 	}
-	file, err := s.parser().Parse(strings.NewReader(strings.Join(args[1:], " ")), "")
+	list, err := s.parse(strings.Join(args[1:], " "))
 	if err != nil {
 		s.errorf("eval: %s", syntaxError(err))
 		return 2
 	}
 	s.status = 0
-	s.stmts(file.Stmts)
+	s.stmts(list)
 	return s.status
 }
 

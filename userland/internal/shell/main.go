@@ -215,13 +215,13 @@ func (s *Shell) reportSyntax(err error) {
 // commandString runs the text after -c. Its last command, if it is a program, replaces the shell, so
 // that signals reach it and no process is in between.
 func (s *Shell) commandString(text string) {
-	file, err := s.parser().Parse(strings.NewReader(text), "")
+	list, err := s.parse(text)
 	if err != nil {
 		s.reportSyntax(err)
 		return
 	}
-	n := len(file.Stmts)
-	for i, st := range file.Stmts {
+	n := len(list)
+	for i, st := range list {
 		if call, ok := st.Cmd.(*syntax.CallExpr); ok && i == n-1 && !st.Negated && !st.Background && len(call.Args) > 0 {
 			s.execLast = !hasProcSubst(st)
 		}
@@ -274,7 +274,7 @@ func (s *Shell) script(r io.Reader) {
 		if p.Incomplete() {
 			continue
 		}
-		s.stmts(list)
+		s.stmts(mendAll(list))
 		if s.halted() {
 			return
 		}
@@ -337,7 +337,7 @@ func (s *Shell) lines(next func(more bool) (string, error)) {
 		if rerr != nil && strings.TrimSpace(text) == "" {
 			return
 		}
-		file, err := s.parser().Parse(strings.NewReader(text), "")
+		list, err := s.parse(text)
 		if rerr == nil && (err != nil && syntax.IsIncomplete(err) || continues(text)) {
 			continue
 		}
@@ -350,7 +350,7 @@ func (s *Shell) lines(next func(more bool) (string, error)) {
 				return
 			}
 		} else {
-			s.stmts(file.Stmts)
+			s.stmts(list)
 		}
 		s.lineBase += uint(strings.Count(text, "\n"))
 		text = ""

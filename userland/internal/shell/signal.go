@@ -136,11 +136,11 @@ func (s *Shell) action(src string) {
 	status, flow := s.status, s.flow
 	s.flow = flowOf(flowNone)
 	s.inTrap = true
-	file, err := s.parser().Parse(strings.NewReader(src), "trap")
+	list, err := s.parse(src)
 	if err != nil {
 		s.errorf("trap: %s", err)
 	} else {
-		s.stmts(file.Stmts)
+		s.stmts(list)
 	}
 	s.inTrap = false
 	if s.flow.kind != flowExit {

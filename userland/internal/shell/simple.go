@@ -110,6 +110,7 @@ func (s *Shell) expandAliases(words []*syntax.Word) []*syntax.Word {
 			if err != nil {
 				return words
 			}
+			mend(w)
 			more = append(more, w)
 		}
 		words = append(append(append([]*syntax.Word{}, words[:i]...), more...), words[i+1:]...)

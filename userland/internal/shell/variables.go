@@ -207,8 +207,6 @@ func (e environ) Get(name string) expand.Variable {
 func (e environ) computed(name string) expand.Variable {
 	s := e.s
 	switch name {
-	case "LINENO":
-		return stringVar(strconv.Itoa(int(s.line)))
 	case "PPID":
 		return stringVar(strconv.Itoa(os.Getppid()))
 	case "BASHPID":

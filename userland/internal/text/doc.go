@@ -21,7 +21,6 @@ func Applets() []applet.Applet {
 		{Name: "grep", Args: "[OPTION]... PATTERN [FILE]...", About: "Print lines that match a pattern.", Run: grep},
 		{Name: "head", Args: "[OPTION]... [FILE]...", About: "Print the beginning of files.", Run: head},
 		{Name: "hexdump", Args: "[-C] [OPTION]... [FILE]...", About: "Print bytes as hexadecimal numbers and characters.", Run: hexdump},
-		{Name: "more", Args: "[FILE]...", About: "Show text one screen at a time.", Run: more, Alone: true},
 		{Name: "nl", Args: "[OPTION]... [FILE]...", About: "Number lines.", Run: nl},
 		{Name: "od", Args: "[OPTION]... [FILE]...", About: "Print bytes as octal or other numbers.", Run: od},
 		{Name: "paste", Args: "[OPTION]... [FILE]...", About: "Join files line by line.", Run: paste},

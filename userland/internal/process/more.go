@@ -1,12 +1,15 @@
-package text
+//go:build linux
+
+package process
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"os"
 
 	"github.com/libioc/ioc/userland/internal/applet"
-	"golang.org/x/term"
+	"golang.org/x/sys/unix"
 )
 
 func more(ctx context.Context, p *applet.Proc) error {
@@ -17,11 +20,12 @@ func more(ctx context.Context, p *applet.Proc) error {
 		return err
 	}
 	pg := &pager{p: p}
-	if out := applet.File(p.Stdout); out != nil && term.IsTerminal(int(out.Fd())) {
-		if tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0); err == nil {
-			defer tty.Close()
-			pg.tty = tty
-			pg.width, pg.height, _ = term.GetSize(int(tty.Fd()))
+	if out := applet.File(p.Stdout); out != nil {
+		if ws, err := unix.IoctlGetWinsize(int(out.Fd()), unix.TIOCGWINSZ); err == nil {
+			if tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0); err == nil {
+				defer tty.Close()
+				pg.tty, pg.width, pg.height = tty, int(ws.Col), int(ws.Row)
+			}
 		}
 	}
 	stop := io.EOF
@@ -30,13 +34,17 @@ func more(ctx context.Context, p *applet.Proc) error {
 			p.Printf("::: %s :::\n", name)
 			pg.row++
 		}
-		err := eachLine(ctx, r, func(line []byte, _ bool) error {
-			if !pg.show(line) {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, 16<<20)
+		for lines.Scan() {
+			if !pg.show(lines.Bytes()) {
 				return &applet.WriteError{Err: stop}
 			}
-			return p.EndLine()
-		})
-		return err
+			if err := p.EndLine(); err != nil {
+				return &applet.WriteError{Err: err}
+			}
+		}
+		return lines.Err()
 	})
 	if err == stop {
 		return nil
@@ -77,11 +85,17 @@ func (g *pager) show(line []byte) bool {
 
 func (g *pager) ask() byte {
 	fd := int(g.tty.Fd())
-	old, err := term.MakeRaw(fd)
+	old, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return 'q'
 	}
-	defer term.Restore(fd, old)
+	single := *old
+	single.Lflag &^= unix.ICANON | unix.ECHO
+	single.Cc[unix.VMIN], single.Cc[unix.VTIME] = 1, 0
+	if err := unix.IoctlSetTermios(fd, unix.TCSETSW, &single); err != nil {
+		return 'q'
+	}
+	defer unix.IoctlSetTermios(fd, unix.TCSETSW, old)
 	io.WriteString(g.tty, "\x1b[7m--More--\x1b[0m")
 	defer io.WriteString(g.tty, "\r\x1b[K")
 	var key [1]byte
