@@ -311,3 +311,32 @@ func TestHangUp(t *testing.T) {
 	c.pty.Close()
 	c.end()
 }
+
+// TestScreens runs what fills a screen.
+func TestScreens(t *testing.T) {
+	c := newConsole(t)
+	c.want("$ ")
+	c.send("seq 100 | more\r")
+	c.want("\r\n23\r\n")
+	c.want("--More--")
+	c.send("\r")
+	c.want("24\r\n")
+	c.want("--More--")
+	c.send(" ")
+	c.want("\r\n47\r\n")
+	c.want("--More--")
+	c.send("q")
+	c.want("$ ")
+	c.send("top\r")
+	c.want("PID USER")
+	c.send("M")
+	c.want("PID USER")
+	c.send("q")
+	c.want("$ ")
+	c.send("ls --color=auto /; stty size\r")
+	c.want("\x1b[1;34m")
+	c.want("24 60\r\n")
+	c.want("$ ")
+	c.send("exit\r")
+	c.end()
+}
