@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -178,6 +179,38 @@ func seccompProfile() (map[string]any, error) {
 	return out, nil
 }
 
+// returned waits until cgroup2 has its controllers again. A hierarchy ends with its last mount, but only if
+// all cgroups in it have gone, and one that was removed takes a moment: so it is mounted and unmounted until then.
+func returned(file string, names []string) error {
+	for range 200 {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		there, missing := strings.Fields(string(b)), false
+		for _, name := range names {
+			if slices.Contains(there, name) {
+				continue
+			}
+			missing = true
+			dir := filepath.Join(groupRoot, name)
+			if os.Mkdir(dir, 0o755) == nil {
+				if unix.Mount(name, dir, "cgroup", 0, name) == nil {
+					err = unix.Unmount(dir, 0)
+				}
+				if err = errors.Join(err, os.Remove(dir)); err != nil {
+					return err
+				}
+			}
+		}
+		if !missing {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("controllers %s are not in cgroup2 again", strings.Join(names, " "))
+}
+
 // takeControllers mounts what cgroup2 has beside hierarchies of the first version as such ones, and says
 // how that is undone. Keep is the name of a cgroup that holds them. Where there is only one version it does nothing.
 func takeControllers(keep string) (back func() error, how string, err error) {
@@ -190,6 +223,7 @@ func takeControllers(keep string) (back func() error, how string, err error) {
 	if err != nil {
 		return nothing, "", err
 	}
+	names := strings.Fields(string(b))
 	var taken []string
 	back = func() error {
 		var all []error
@@ -200,9 +234,8 @@ func takeControllers(keep string) (back func() error, how string, err error) {
 			all = append(all, unix.Unmount(dir, 0), os.Remove(dir))
 		}
 		taken = nil
-		return errors.Join(all...)
+		return errors.Join(append(all, returned(unified+"/cgroup.controllers", names))...)
 	}
-	names := strings.Fields(string(b))
 	for _, name := range names {
 		dir := filepath.Join(groupRoot, name)
 		err := os.Mkdir(dir, 0o755)
