@@ -10,9 +10,9 @@
 // # Notes
 //
 // The program is built from the sources beside it, never kept in the repository: go generate compiles
-// it for Linux on this architecture and compresses it into blob/, where go:embed finds it. A plain
-// go build without that step works too; then [Available] says what to do. A committed text file keeps
-// blob/ from being empty, which go:embed would not take.
+// it for Linux on the architecture that is built for and compresses it into blob/, where go:embed finds it. A plain
+// go build without that step works too; then [Available] says what to do. A committed text file beside
+// it gives go:embed something to find before that.
 //
 // It is a program of its own and not ioc under another name, because what lies in a jail should be
 // small, start in a millisecond and hold nothing of the manager outside; 3 MB of ioc pay for that.
@@ -24,4 +24,6 @@
 // they were made.
 package embedded
 
-//go:generate go run gen.go
+// The generator runs here, whatever machine the program is for.
+//
+//go:generate env -u GOOS -u GOARCH go run gen.go $GOARCH

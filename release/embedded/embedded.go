@@ -3,7 +3,7 @@ package embedded
 import (
 	"bytes"
 	"crypto/sha256"
-	"embed"
+	_ "embed" // of applets.txt
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,12 +18,6 @@ import (
 
 // Name is what the release is called.
 const Name = "embedded"
-
-// blobs holds the compressed program if go generate was run before the build. README is named, because a
-// pattern that matches nothing would be an error.
-//
-//go:embed blob/README blob/*
-var blobs embed.FS
 
 // applets are the names that the program answers to, one a line.
 //

@@ -210,7 +210,7 @@ func TestReproducible(t *testing.T) {
 		}
 	}
 	out := t.TempDir()
-	if err := goCommand(pkg, "run", "gen.go", out).Run(); err != nil {
+	if err := goCommand(pkg, "run", "gen.go", Arch(), out).Run(); err != nil {
 		t.Fatal(err)
 	}
 	other, err := os.ReadFile(filepath.Join(out, filepath.Base(blobName())))

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -22,12 +21,14 @@ func main() {
 	}
 }
 
-// generate builds the userland and puts it, compressed, where go:embed finds it. GOARCH chooses the
-// machine; an argument is another directory.
+// generate builds the userland for an architecture and puts it, compressed, where go:embed finds it.
 func generate() (err error) {
-	arch := os.Getenv("GOARCH")
-	if arch == "" {
-		arch = runtime.GOARCH
+	if len(os.Args) < 2 {
+		return errors.New("an architecture is needed, and a directory may follow")
+	}
+	arch, dir := os.Args[1], "blob"
+	if len(os.Args) > 2 {
+		dir = os.Args[2]
 	}
 	tmp, err := os.MkdirTemp("", "ioc-userland")
 	if err != nil {
@@ -53,20 +54,27 @@ func generate() (err error) {
 		return err
 	}
 	blob := enc.EncodeAll(raw, nil)
-	// Written beside and renamed: a build that reads it meanwhile sees the old one or the new one.
-	dir := "blob"
-	if len(os.Args) > 1 {
-		dir = os.Args[1]
-	}
 	name := filepath.Join(dir, "userland-linux-"+arch+".zst")
-	if err := os.WriteFile(name+".tmp", blob, 0o644); err != nil {
-		return err
-	}
-	if err := os.Rename(name+".tmp", name); err != nil {
+	if err := write(name, blob); err != nil {
 		return err
 	}
 	fmt.Printf("release/embedded: %s, %d of %d bytes\n", name, len(blob), len(raw))
 	return nil
+}
+
+// write writes beside the name and renames: a build that reads it meanwhile sees the old blob or the new
+// one. The dot keeps what an interrupted run leaves out of go:embed's sight.
+func write(name string, blob []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".blob-*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(blob)
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
 }
 
 // environ is the environment without what would make the bytes depend on the caller: CPU levels such

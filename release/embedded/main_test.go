@@ -33,7 +33,7 @@ func current(m *testing.M) (status int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	if err := goCommand(".", "run", "gen.go", tmp).Run(); err != nil {
+	if err := goCommand(".", "run", "gen.go", Arch(), tmp).Run(); err != nil {
 		return 0, fmt.Errorf("generate: %w", err)
 	}
 	fresh, err := os.ReadFile(filepath.Join(tmp, filepath.Base(blobName())))

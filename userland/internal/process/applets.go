@@ -20,6 +20,7 @@ func Applets() []applet.Applet {
 		{Name: "id", Args: "[OPTION]... [USER]", About: "Print who you are.", Run: id},
 		{Name: "kill", Args: "[-SIGNAL] PID...", About: "Send a signal to processes.", Run: kill},
 		{Name: "killall", Args: "[-SIGNAL] NAME...", About: "Send a signal to the processes with a name.", Run: killall},
+		{Name: "less", Args: "[FILE]...", About: "Show text one screen at a time; the same as more.", Run: more, Alone: true},
 		{Name: "login", Args: "-f USER", About: "Start a login shell as a user, without asking for a password.", Run: su, Alone: true},
 		{Name: "more", Args: "[FILE]...", About: "Show text one screen at a time.", Run: more, Alone: true},
 		{Name: "mount", Args: "[OPTION]... [SOURCE] [DIRECTORY]", About: "Mount a file system, or list what is mounted.", Run: mount},
