@@ -10,14 +10,14 @@ import (
 	"syscall"
 )
 
-// NotFound is the error of a command that is neither in PATH nor an applet.
-var NotFound = errors.New("not found")
+// ErrNotFound is the error of a command that is neither in PATH nor an applet.
+var ErrNotFound = errors.New("not found")
 
 // Look finds the file that a command name stands for. A name without a slash that PATH does not know
 // may still be an applet: then path is this very program, to be started under that name.
 func (p *Proc) Look(name string) (path string, err error) {
 	path, err = LookPath(name, p.Getenv("PATH"), p.Path)
-	if errors.Is(err, NotFound) && p.Find != nil && !strings.Contains(name, "/") {
+	if errors.Is(err, ErrNotFound) && p.Find != nil && !strings.Contains(name, "/") {
 		if _, ok := p.Find(name); ok {
 			return Self(), nil
 		}
@@ -36,7 +36,7 @@ func Self() string {
 	return "/bin/userland"
 }
 
-// LookPath finds name in the directories of pathList. It returns NotFound, or a permission error if
+// LookPath finds name in the directories of pathList. It returns ErrNotFound, or a permission error if
 // only files that may not be executed were found.
 func LookPath(name, pathList string, resolve func(string) string) (string, error) {
 	executable := func(file string) error {
@@ -54,11 +54,11 @@ func LookPath(name, pathList string, resolve func(string) string) (string, error
 	if strings.Contains(name, "/") {
 		err := executable(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = NotFound
+			err = ErrNotFound
 		}
 		return resolve(name), err
 	}
-	err := error(NotFound)
+	err := error(ErrNotFound)
 	for dir := range strings.SplitSeq(pathList, ":") {
 		if dir == "" {
 			dir = "."
@@ -105,7 +105,7 @@ func Status(err error) int {
 		}
 		return exit.ExitCode()
 	}
-	if errors.Is(err, NotFound) || errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return 127
 	}
 	return 126

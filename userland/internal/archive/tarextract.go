@@ -36,7 +36,7 @@ type extractor struct {
 func (x *extractor) extract(name string, h *tar.Header, r io.Reader) error {
 	name = strings.TrimLeft(path.Clean("/"+name), "/")
 	if strings.Contains("/"+h.Name+"/", "/../") {
-		return errors.New("refused: the name contains ..")
+		return errors.New("refused: the name leads upward")
 	}
 	if name == "" {
 		name = "."

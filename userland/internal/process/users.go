@@ -139,7 +139,6 @@ func su(_ context.Context, p *applet.Proc) error {
 		o.Func("p", "", "", func(string) error { *keep = true; return nil })
 		o.Note("Only root can become somebody else: there are no passwords here.")
 	}
-	o.InOrder()
 	args, err := o.Parse()
 	if err != nil {
 		return err

@@ -110,7 +110,7 @@ func (s *Shell) usage(name, text string) int {
 func appletBuiltin(s *Shell, args []string) int {
 	a, ok := s.find(args[0])
 	if !ok {
-		s.notRun(args[0], applet.NotFound)
+		s.notRun(args[0], applet.ErrNotFound)
 		return s.status
 	}
 	if args[0] == "printf" && len(args) > 2 && args[1] == "-v" {
@@ -492,7 +492,7 @@ func unalias(s *Shell, args []string) int {
 func killBuiltin(s *Shell, args []string) int {
 	a, ok := s.find("kill")
 	if !ok {
-		s.notRun("kill", applet.NotFound)
+		s.notRun("kill", applet.ErrNotFound)
 		return s.status
 	}
 	argv := slices.Clone(args[1:])

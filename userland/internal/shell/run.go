@@ -451,12 +451,12 @@ func (s *Shell) declare(c *syntax.DeclClause) {
 
 // declaration is what the options of declare and its like have said so far.
 type declaration struct {
-	kind                     string
-	attr                     expand.Variable
-	indexed, assoc, nameref  bool
-	print, functions, global bool
-	unset                    bool // export -n
-	named                    bool
+	kind                    string
+	attr                    expand.Variable
+	indexed, assoc, nameref bool
+	print, functions        bool
+	unset                   bool // export -n
+	named                   bool
 }
 
 func (d *declaration) option(w string) {

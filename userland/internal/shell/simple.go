@@ -168,7 +168,7 @@ type target struct {
 func (s *Shell) resolve(name string) (target, error) {
 	path, err := applet.LookPath(name, s.get("PATH"), s.path)
 	if err != nil {
-		if !errors.Is(err, applet.NotFound) || strings.Contains(name, "/") {
+		if !errors.Is(err, applet.ErrNotFound) || strings.Contains(name, "/") {
 			return target{}, err
 		}
 		a, ok := s.find(name)
@@ -229,7 +229,7 @@ func (s *Shell) noteInterrupt() {
 
 func (s *Shell) notRun(name string, err error) {
 	s.status = statusCannotRun
-	if errors.Is(err, applet.NotFound) || errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, applet.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		s.status = statusNotFound
 	}
 	s.errorf("%s: %s", name, reason(err))

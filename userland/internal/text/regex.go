@@ -181,7 +181,7 @@ func bracket(s string) (string, int, error) {
 		case c == '[' && i+1 < len(s) && s[i+1] == ':':
 			end := strings.Index(s[i:], ":]")
 			if end < 0 {
-				return "", 0, fmt.Errorf("bad pattern: unmatched [:")
+				return "", 0, errors.New("bad pattern: unmatched class")
 			}
 			out += s[i : i+end+2]
 			i += end + 2

@@ -35,13 +35,12 @@ type sedCommand struct {
 }
 
 type substitution struct {
-	re       *regexp.Regexp // nil: the pattern used last
-	parts    []replacePart
-	global   bool
-	print    bool
-	nth      int
-	file     string
-	fromFile bool
+	re     *regexp.Regexp // nil: the pattern used last
+	parts  []replacePart
+	global bool
+	print  bool
+	nth    int
+	file   string
 }
 
 // replacePart is a literal, a group, or a change of case in a replacement.

@@ -190,7 +190,7 @@ func oneRune(rs []rune) (rune, int) {
 }
 
 func classRunes(name string) ([]rune, error) {
-	in := func(c rune) bool { return false }
+	var in func(c rune) bool
 	between := func(pairs string) func(rune) bool {
 		return func(c rune) bool {
 			for i := 0; i < len(pairs); i += 2 {
