@@ -49,15 +49,6 @@ func (p *Create) AppendAttrs(dst []slog.Attr) []slog.Attr {
 	return append(dst, slog.String("from", p.From.String()))
 }
 
-// Configure is the payload of writing a new jail's small files.
-type Configure struct{ Subject }
-
-// EventType is jail.configure.
-func (*Configure) EventType() string { return "jail.configure" }
-
-// EventTitle is for people.
-func (p *Configure) EventTitle() string { return "configure " + string(p.Jail) }
-
 // Sharing is the payload of a step that is skipped to say why a jail shares no files with what it is made from.
 type Sharing struct {
 	Subject
@@ -132,10 +123,13 @@ func (k *Keeper) create(s events.Step, name Name, from storage.Origin, o CreateO
 	return k.Look(s.Context(), name)
 }
 
-// make clones and configures.
+// make clones, with the configuration: a jail is there with it or not at all.
 func (k *Keeper) make(s events.Step, name Name, from storage.Origin, o CreateOptions, data *config.Data, running bool) error {
 	jail := storage.Jail(name)
-	plan, err := k.Storage.Clone(s.Context(), from, jail, storage.CloneOptions{Running: running, Thick: o.Thick})
+	plan, err := k.Storage.Clone(s.Context(), from, jail, storage.CloneOptions{
+		Running: running, Thick: o.Thick,
+		Files: map[string][]byte{configFile: data.Encode(), fstabFile: {}},
+	})
 	if err != nil {
 		return err
 	}
@@ -151,24 +145,7 @@ func (k *Keeper) make(s events.Step, name Name, from storage.Origin, o CreateOpt
 			return err
 		}
 	}
-	if err := plan.Apply(s); err != nil {
-		return err
-	}
-	return s.Do(&Configure{Subject{name}}, func(s events.Step) error {
-		for _, file := range []struct {
-			name    string
-			content []byte
-		}{{configFile, data.Encode()}, {fstabFile, []byte{}}} {
-			plan, err := k.Storage.WriteFile(s.Context(), jail, file.name, file.content)
-			if err == nil {
-				err = plan.Apply(s)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return plan.Apply(s)
 }
 
 // releasePatience is how long a creation waits for another one that gets the same release.

@@ -36,8 +36,8 @@ type Reader interface {
 // Maker plans new datasets and new names.
 type Maker interface {
 	// Clone plans dst with the root file system of src, which is not changed as far as anyone can
-	// see. dst has no snapshots and no small files. It fails with fault.Exists if there is a dst,
-	// also when it came after the plan, and never touches it.
+	// see. dst has no snapshots, and of small files those in o.Files. It fails with fault.Exists if there is
+	// a dst, also when it came after the plan, and never touches it.
 	//
 	// The present state of a jail that runs can be cloned only with Features.Live; its snapshots always can.
 	Clone(ctx context.Context, src Origin, dst Dataset, o CloneOptions) (Change, error)
@@ -101,6 +101,10 @@ type Filling interface {
 type CloneOptions struct {
 	Running bool // the source is a jail that runs now
 	Thick   bool // copy everything: share nothing with the source
+
+	// Files are dst's small files by their names, as WriteFile takes them; without content they are empty.
+	// They are there when dst has its name, and go with it when the clone is undone.
+	Files map[string][]byte
 }
 
 // RenameOptions are what Rename has to know.

@@ -158,7 +158,7 @@ func all() []scenario {
 			turns: []turn{{point: forced, world: "stop-dead"}},
 			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Rename("db")) },
 		},
-		recovery("create", released, dies("end-storage.write", "create")),
+		recovery("create", released, dies("end-storage.clone", "create")),
 		recovery("start", created, dies("done-sandbox.spawn", "start")),
 		recovery("stop", created, dies("end-jail.terminate", "start", "stop")),
 		recovery("restart", created, dies("done-sandbox.spawn", "start", "restart")),

@@ -158,6 +158,46 @@ func (s *suite) cloneOfJail() {
 	s.empty(before)
 }
 
+// cloneWithFiles makes clones that have small files from the beginning.
+func (s *suite) cloneWithFiles() {
+	before := s.w.State(s)
+	base := s.release("base")
+	web := s.jail("web", base.Now())
+	s.must(s.d.WriteFile(ctx, web, "config.json", []byte("the source's")))
+	files := map[string][]byte{"config.json": []byte(`{"a":1}`), "fstab": {}, "nothing": nil}
+	for _, tc := range []struct {
+		name storage.Name
+		from storage.Origin
+		o    storage.CloneOptions
+	}{
+		{"thin", base.Now(), storage.CloneOptions{Files: files}},
+		{"thick", base.Now(), storage.CloneOptions{Files: files, Thick: true}},
+		{"twin", web.Now(), storage.CloneOptions{Files: files}},
+		{"none", web.Now(), storage.CloneOptions{}},
+	} {
+		c := storage.Jail(tc.name)
+		s.must(s.d.Clone(ctx, tc.from, c, tc.o))
+		for name, want := range files {
+			data, err := s.d.ReadFile(ctx, c, name)
+			if tc.o.Files == nil {
+				s.want("read of "+name+", which no clone has by itself", err, fault.NotFound)
+			} else if err != nil || string(data) != string(want) {
+				s.Errorf("%s of %s: %q, %v; want %q", name, c, data, err, want)
+			}
+		}
+		s.must(s.d.WriteFile(ctx, c, "config.json", []byte("new")))
+		if data, err := s.d.ReadFile(ctx, c, "config.json"); err != nil || string(data) != "new" {
+			s.Errorf("config.json of %s, written again: %q, %v", c, data, err)
+		}
+		s.same(c.String(), s.look(c), s.look(tc.from.Dataset))
+	}
+	for _, bad := range []string{"", ".", "..", "a/b", ".hidden", "a\x00b"} {
+		_, err := s.d.Clone(ctx, base.Now(), storage.Jail("x"), storage.CloneOptions{Files: map[string][]byte{bad: nil}})
+		s.want("clone with a file called "+bad, err, fault.Invalid)
+	}
+	s.empty(before)
+}
+
 func (s *suite) rename() {
 	before := s.w.State(s)
 	base := s.release("base")

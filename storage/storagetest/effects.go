@@ -65,8 +65,11 @@ func scenes() []scene {
 	write := func(name string, data []byte) func(s *suite) (storage.Change, error) {
 		return func(s *suite) (storage.Change, error) { return s.d.WriteFile(ctx, web, name, data) }
 	}
+	files := map[string][]byte{"config.json": []byte("{}\n"), "fstab": {}}
 	return []scene{
 		{"clone_release", clone(baseRelease.Now(), storage.CloneOptions{})},
+		{"clone_files", clone(baseRelease.Now(), storage.CloneOptions{Files: files})},
+		{"thick_files", clone(web.Now(), storage.CloneOptions{Files: files, Thick: true})},
 		{"clone_jail", clone(web.Now(), storage.CloneOptions{})},
 		{"clone_idle_jail", clone(idle.Now(), storage.CloneOptions{})},
 		{"clone_snapshot", clone(web.At("s2"), storage.CloneOptions{})},

@@ -25,6 +25,7 @@ func Run(t *testing.T, fresh func(t testing.TB) World) {
 		{"Clone", (*suite).clone},
 		{"Thick", (*suite).thick},
 		{"CloneOfJail", (*suite).cloneOfJail},
+		{"CloneWithFiles", (*suite).cloneWithFiles},
 		{"Snapshot", (*suite).snapshot},
 		{"Rollback", (*suite).rollback},
 		{"DestroySnapshot", (*suite).destroySnapshot},

@@ -3,6 +3,7 @@ package mem
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/libioc/ioc/events"
@@ -15,6 +16,13 @@ func (w *World) Clone(_ context.Context, src storage.Origin, dst storage.Dataset
 	if err := o.Check(src, dst); err != nil {
 		return storage.Change{}, err
 	}
+	files := map[string]string{}
+	for name, data := range o.Files {
+		if err := validFile(dst, name); err != nil {
+			return storage.Change{}, err
+		}
+		files[name] = string(data)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.sets[dst] != nil {
@@ -24,7 +32,7 @@ func (w *World) Clone(_ context.Context, src storage.Origin, dst storage.Dataset
 	if err != nil {
 		return storage.Change{}, err
 	}
-	e := &Clone{w: w, Dataset: dst, Origin: src, Was: s.id, ID: newID(), Created: w.now(), Thick: o.Thick}
+	e := &Clone{w: w, Dataset: dst, Origin: src, Was: s.id, ID: newID(), Created: w.now(), Thick: o.Thick, Files: files}
 	return storage.Change{Do: []events.Effect{e}}, nil
 }
 
@@ -55,6 +63,7 @@ type Clone struct {
 	ID      string // the jail's
 	Created time.Time
 	Thick   bool
+	Files   map[string]string
 }
 
 // EventType is the effect's name in events.
@@ -82,7 +91,7 @@ func (e *Clone) Do(context.Context) error {
 	if err != nil || s.id != e.Was {
 		return events.Untouched(errors.Join(storage.Changed("clone", e.Origin), err))
 	}
-	c := &dataset{name: e.Dataset, id: e.ID, created: e.Created, origin: e.Origin, files: map[string]string{}, tree: t.clone()}
+	c := &dataset{name: e.Dataset, id: e.ID, created: e.Created, origin: e.Origin, files: maps.Clone(e.Files), tree: t.clone()}
 	switch {
 	case e.Thick:
 	case s.name.Kind == storage.Releases:

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
-	"github.com/libioc/ioc/internal/atomicfile"
 	"github.com/libioc/ioc/internal/filetree"
 	"github.com/libioc/ioc/storage"
 )
@@ -23,6 +23,11 @@ func (d *Driver) Clone(ctx context.Context, src storage.Origin, dst storage.Data
 	if err := o.Check(src, dst); err != nil {
 		return storage.Change{}, err
 	}
+	for name := range o.Files {
+		if err := validFile(dst, name); err != nil {
+			return storage.Change{}, err
+		}
+	}
 	if exists(d.l.dir(dst)) {
 		return storage.Change{}, storage.Exists(op, dst.Now())
 	}
@@ -31,7 +36,7 @@ func (d *Driver) Clone(ctx context.Context, src storage.Origin, dst storage.Data
 		return storage.Change{}, err
 	}
 	id, m := newID(), d.mode()
-	e := &Clone{Root: string(d.l), Dataset: dst, Origin: src, ID: id, Need: below.Layers}
+	e := &Clone{Root: string(d.l), Dataset: dst, Origin: src, ID: id, Need: below.Layers, Files: o.Files}
 	if below.Release != "" {
 		e.Bottom, e.ReleaseID = below.Release, below.ReleaseID
 	}
@@ -125,8 +130,9 @@ type Clone struct {
 	Bottom    storage.Name // the release below them, or none
 	ReleaseID string
 	Thick     bool
-	Pin       string // storage.json while everything is copied
-	State     string // storage.json in the end
+	Pin       string            // storage.json while everything is copied
+	State     string            // storage.json in the end
+	Files     map[string][]byte `json:",omitempty"` // beside it
 }
 
 // EventType is the effect's name in events.
@@ -157,7 +163,13 @@ func (e *Clone) Do(ctx context.Context) error {
 	if e.Thick {
 		build = e.makeThick
 	}
-	if err := build(ctx, l, hidden); err != nil {
+	if err := build(ctx, l); err != nil {
+		return err
+	}
+	if err := e.complete(ctx, hidden); err != nil {
+		return err
+	}
+	if err := l.syncLayer(e.ID); err != nil {
 		return err
 	}
 	storage.Point(ctx, "before the name")
@@ -172,26 +184,35 @@ func (e *Clone) Do(ctx context.Context) error {
 }
 
 // makeThick makes the layer of a jail that shares nothing.
-func (e *Clone) makeThick(ctx context.Context, l layout, hidden string) error {
-	if err := l.newLayer(ctx, e.ID, e.copyAll(ctx, l)); err != nil {
+func (e *Clone) makeThick(ctx context.Context, l layout) error {
+	if err := l.makeLayer(ctx, e.ID, e.copyAll(ctx, l)); err != nil {
 		return err
 	}
-	if err := filetree.Sync(ctx, l.fs(e.ID)); err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(filepath.Join(hidden, stateFile), []byte(e.State), 0o600)
+	return filetree.Sync(ctx, l.fs(e.ID))
 }
 
-// makeThin makes the layer of a jail that shares all else, and durable whatever is hidden still: at once,
-// because each sync after a change makes the file system write, and wait for what others have written.
-func (e *Clone) makeThin(ctx context.Context, l layout, hidden string) error {
-	if err := l.makeLayer(ctx, e.ID, emptyLike(ctx, l.top(&state{Layers: e.Need, Release: e.Bottom}))); err != nil {
-		return err
+// makeThin makes the layer of a jail that shares all else.
+func (e *Clone) makeThin(ctx context.Context, l layout) error {
+	return l.makeLayer(ctx, e.ID, emptyLike(ctx, l.top(&state{Layers: e.Need, Release: e.Bottom})))
+}
+
+// complete writes the small files and makes durable whatever is hidden, once all of it is there: each sync
+// after a change makes the file system write, and wait for what others have written.
+func (e *Clone) complete(ctx context.Context, hidden string) error {
+	names := []string{stateFile}
+	for _, name := range slices.Sorted(maps.Keys(e.Files)) {
+		names = append(names, name)
+		if err := os.WriteFile(filepath.Join(hidden, name), e.Files[name], 0o600); err != nil {
+			return err
+		}
+		storage.Point(ctx, "file written")
 	}
-	if err := syncDirs(filepath.Join(hidden, stateFile), hidden); err != nil {
-		return err
+	if e.Thick {
+		if err := put(filepath.Join(hidden, stateFile), e.State); err != nil {
+			return err
+		}
 	}
-	return l.syncLayer(e.ID)
+	return syncFiles(hidden, names)
 }
 
 // begin names the layers in a place where it counts, while it is sure that they are there.
@@ -215,15 +236,20 @@ func (e *Clone) begin(ctx context.Context, l layout, hidden string) error {
 		return events.Untouched(err)
 	}
 	storage.Point(ctx, "hidden")
-	file := filepath.Join(hidden, stateFile)
+	text := e.State
 	if e.Thick {
-		return atomicfile.WriteFile(file, []byte(e.Pin), 0o600)
+		text = e.Pin
 	}
-	// Whole or not there at all. makeThin makes it durable; if the power goes before, Undo knows the layers itself.
-	if err := os.WriteFile(file+".new", []byte(e.State), 0o600); err != nil {
+	return put(filepath.Join(hidden, stateFile), text)
+}
+
+// put makes text the content of a file of a dataset that is hidden: whole or not there at all, for others that
+// look now. The power may take it; then Undo knows the layers itself.
+func put(path, text string) error {
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
 		return err
 	}
-	return os.Rename(file+".new", file)
+	return os.Rename(path+".new", path)
 }
 
 // copyAll fills a layer with all that the source shows.

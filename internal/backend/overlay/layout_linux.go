@@ -106,6 +106,26 @@ func syncDirs(dirs ...string) error {
 	return nil
 }
 
+// syncFiles makes files in dir durable, and their names. All are on their way to the disk before the first is
+// waited for, so that the file system finds room for all at once and what it writes about that is written once.
+func syncFiles(dir string, names []string) error {
+	files := make([]*os.File, 0, len(names))
+	var failed []error
+	for _, name := range names {
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		files = append(files, f)
+		_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE) // the next loop is what counts
+	}
+	for _, f := range files {
+		failed = append(failed, f.Sync(), f.Close())
+	}
+	return errors.Join(append(failed, syncDir(dir))...)
+}
+
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
