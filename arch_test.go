@@ -27,6 +27,7 @@ internal/atomicfile          :
 events                       : fault
 internal/run                 : fault
 internal/lock                : events fault
+internal/download            : events fault internal/atomicfile internal/lock
 journal                      : events fault internal/atomicfile
 events/eventstest            : events fault journal
 config                       : fault internal/nearest
@@ -34,7 +35,7 @@ storage                      : events fault
 sandbox                      : events fault
 storage/storagetest          : events events/eventstest fault journal storage
 sandbox/sandboxtest          : events events/eventstest fault journal sandbox
-release                      : events fault storage internal/atomicfile internal/filetree
+release                      : events fault storage internal/atomicfile internal/download internal/filetree
 release/embedded             : fault
 jail                         : events fault config selector release storage sandbox internal/atomicfile internal/lock internal/nearest
 internal/filetree            : fault storage
@@ -78,11 +79,11 @@ var risky = map[string]struct{ who, why string }{
 		"host commands go through internal/run; the crash harness and linuxns start their own program again",
 	},
 	"syscall": {
-		"journal events/eventstest internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli internal/bench sandbox sandbox/sandboxtest jail",
+		"journal events/eventstest internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli internal/bench internal/download sandbox sandbox/sandboxtest jail",
 		"kernel calls belong to a mechanism; the sandbox contract and those who speak it use the names of signals and errors",
 	},
-	"net":      {"release internal/backend/... internal/cli", "the domain does not talk to a network"},
-	"net/http": {"release internal/cli", "the domain does not talk to a network"},
+	"net":      {"release internal/backend/... internal/download internal/cli", "the domain does not talk to a network"},
+	"net/http": {"release internal/download internal/cli", "the domain does not talk to a network"},
 	"log":      {"", "the domain emits events; commands use log/slog, the domain only its Attr"},
 	"plugin":   {"", "back ends are listed in internal/backend/all"},
 }

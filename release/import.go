@@ -88,6 +88,12 @@ func load(s events.Step, d storage.Driver, o ImportOptions) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
+	src := o.Source
+	if p, ok := src.(Preparer); ok {
+		if src, err = p.Prepare(s); err != nil {
+			return Info{}, err
+		}
+	}
 	if err := f.Stage().Apply(s); err != nil {
 		return Info{}, err
 	}
@@ -100,7 +106,7 @@ func load(s events.Step, d storage.Driver, o ImportOptions) (Info, error) {
 		Mapped: !d.Features(s.Context()).Ownership,
 	}
 	// What is written into the filling goes with it if anything fails from here on.
-	err = s.Do(&Unpacking{o.Name}, func(s events.Step) error { return unpack(s, f, o, want, &i) })
+	err = s.Do(&Unpacking{o.Name}, func(s events.Step) error { return unpack(s, f, src, o, want, &i) })
 	if err != nil {
 		return Info{}, err
 	}
@@ -110,13 +116,13 @@ func load(s events.Step, d storage.Driver, o ImportOptions) (Info, error) {
 	return i, f.Publish().Apply(s)
 }
 
-func unpack(s events.Step, f storage.Filling, o ImportOptions, want string, i *Info) error {
+func unpack(s events.Step, f storage.Filling, src Source, o ImportOptions, want string, i *Info) error {
 	ctx := s.Context()
 	tree, err := f.Tree(ctx)
 	if err != nil {
 		return err
 	}
-	got, err := o.Source.Write(ctx, Target{
+	got, err := src.Write(ctx, Target{
 		Tree: tree, Dir: f.Dir(), Policy: o.Policy,
 		Progress: func(done, total int64) error {
 			return s.Progress(events.Amount{Done: done, Total: total, Unit: "bytes"})
@@ -143,6 +149,9 @@ func there(ctx context.Context, d storage.Driver, o ImportOptions, want string, 
 	is, err := o.Source.Digest(ctx)
 	if err != nil {
 		return Info{}, err
+	}
+	if _, remote := o.Source.(Preparer); remote && is == "" && want == "" && i.Source == o.Source.String() {
+		return i, events.Skip("it is there, from the same place")
 	}
 	if is == "" {
 		is = want

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/storage"
 )
@@ -22,6 +23,14 @@ type Source interface {
 	Digest(ctx context.Context) (string, error)
 	// Write writes the root file system to t.
 	Write(ctx context.Context, t Target) (Written, error)
+}
+
+// Preparer is a Source that has to be got from somewhere before it can be written.
+type Preparer interface {
+	Source
+	// Prepare gets what is missing, in steps below s, and gives what is to be written then. Nothing has
+	// been staged by that time. It leaves nothing but downloads, from which it goes on the next time.
+	Prepare(s events.Step) (Source, error)
 }
 
 // Target is what a Source writes to.
