@@ -60,6 +60,10 @@ func hooks(t *testing.T, h *testHost) {
 	must(t, h.JailGenerator("web").Create(ioc.CreateOptions{Properties: map[string]string{"exec_start": "true", "exec_stop": "true"}}))
 }
 
+func three(t *testing.T, h *testHost) {
+	must(t, h.JailsGenerator("w-1", "w-2", "w-3").Create(ioc.CreateOptions{}))
+}
+
 func scenarios() []scenario {
 	web := func(f func(g *ioc.JailGenerator) operation) func(h *testHost) operation {
 		return func(h *testHost) operation { return f(h.JailGenerator("web")) }
@@ -103,6 +107,15 @@ func scenarios() []scenario {
 		{"set", created, web(func(g *ioc.JailGenerator) operation {
 			return erase(g.Set(map[string]string{"notes": "x", "maxproc": "7"}))
 		}), nil},
+		{"create-several", fetched, func(h *testHost) operation {
+			return erase(h.JailsGenerator("w-1", "w-2", "w-3").Create(ioc.CreateOptions{}))
+		}, nil},
+		{"start-several", three, func(h *testHost) operation {
+			return erase(h.JailsGenerator("w-1", "w-2", "w-3").Start(ioc.SeveralOptions{}))
+		}, nil},
+		{"destroy-several", three, func(h *testHost) operation {
+			return erase(h.JailsGenerator("w-1", "w-2", "w-3").Destroy(ioc.DestroyOptions{}))
+		}, nil},
 		{"run-new", fetched, web(func(g *ioc.JailGenerator) operation { return erase(g.Run(ioc.RunOptions{Exec: command("true")})) }), started},
 		{"run-stopped", created, web(func(g *ioc.JailGenerator) operation { return erase(g.Run(ioc.RunOptions{Exec: command("true")})) }), started},
 	}

@@ -26,6 +26,9 @@ type CreateOptions struct {
 	// other's properties are the new jail's too.
 	Source storage.Origin
 
+	// Template refuses a Source that is not a template.
+	Template bool
+
 	// Properties are set beyond what comes from Source.
 	Properties map[string]string
 
@@ -107,6 +110,9 @@ func (k *Keeper) create(s events.Step, name Name, from storage.Origin, o CreateO
 		}
 	}
 	data, running, err := k.newConfig(s.Context(), name, from, set)
+	if err == nil && o.Template {
+		err = k.isTemplate(s.Context(), from.Dataset.Name)
+	}
 	if err != nil {
 		return Info{}, err
 	}
@@ -212,6 +218,16 @@ func (k *Keeper) newConfig(ctx context.Context, name Name, from storage.Origin, 
 		return nil, false, err
 	}
 	return data, running, write(data, set)
+}
+
+// isTemplate refuses a jail that is not there to be cloned.
+func (k *Keeper) isTemplate(ctx context.Context, name Name) error {
+	i, err := k.Look(ctx, name)
+	if err == nil && i.value("template") != "yes" {
+		err = fault.New("", fault.Invalid, string(name), errors.New("it is not a template")).
+			WithRemedy("clone it, or make it one: ioc set template=yes " + string(name))
+	}
+	return err
 }
 
 // write puts canonical values into data; None takes one out.

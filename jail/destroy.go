@@ -12,7 +12,8 @@ import (
 
 // DestroyOptions say what may be destroyed.
 type DestroyOptions struct {
-	Force bool // stop it first if it runs, without asking it
+	Force  bool // stop it first if it runs, without asking it
+	Clones bool // destroy the jails that depend on it, too, where the storage lets them
 }
 
 // Destroy is the payload of a jail's end.

@@ -23,7 +23,7 @@ clean() {
 		"$program" destroy --force "$jail"
 	done
 	for release in $("$program" list --releases -H | cut -f 1); do
-		"$program" destroy --release "$release"
+		"$program" destroy --yes --release "$release"
 	done
 	rm -rf "$IOC_ROOT"
 }

@@ -115,7 +115,7 @@ func clear(dir string, ioc func(args ...string) *exec.Cmd) []string {
 	names := func(table string) []string {
 		var all []string
 		for line := range strings.Lines(table) {
-			name, _, _ := strings.Cut(line, "\t")
+			name, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 			all = append(all, name)
 		}
 		return all
@@ -125,7 +125,7 @@ func clear(dir string, ioc func(args ...string) *exec.Cmd) []string {
 		do("destroy", "--force", jail)
 	}
 	for _, release := range names(do("list", "--releases", "-H")) {
-		do("destroy", "--release", release)
+		do("destroy", "--yes", "--release", release)
 	}
 	if left := do("recover", "--list"); left != "" {
 		problems = append(problems, "the journal still has: "+left)

@@ -44,7 +44,7 @@ func (l *lab) ours(ctx context.Context) ([]*contender, error) {
 		cycles: "create, start, stop, destroy: 4 commands",
 		cycle: func(ctx context.Context, id string) error {
 			return errors.Join(
-				l.iocDo(ctx, create(id)...), l.iocDo(ctx, "start", id), l.iocDo(ctx, "stop", id), l.iocDo(ctx, "destroy", id),
+				l.iocDo(ctx, create(id)...), l.iocDo(ctx, "start", id), l.iocDo(ctx, "stop", id), l.iocDo(ctx, "destroy", "--yes", id),
 			)
 		},
 		joins: "ioc exec",

@@ -1,51 +1,98 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/storage"
 )
 
 // createOptions say what a jail is made of.
 type createOptions struct {
-	release string
-	thick   bool
+	release, template string
+	thick             bool
 }
 
-func (o *createOptions) addFlags(cmd *cobra.Command) {
+// addFlags adds them with their letters, which mean something else to commands that run a program.
+func (o *createOptions) addFlags(cmd *cobra.Command, letters bool) {
+	template, thick := "t", "T"
+	if !letters {
+		template, thick = "", ""
+	}
 	cmd.Flags().StringVarP(&o.release, "release", "r", "", "make it from this `RELEASE` and not from the default one")
-	cmd.Flags().BoolVar(&o.thick, "thick", false, "copy all files, so that it shares none with the release")
+	cmd.Flags().StringVarP(&o.template, "template", template, "", "make it from this `JAIL`, whose property template is yes")
+	cmd.Flags().BoolVarP(&o.thick, "thick", thick, false, "copy all files, so that it shares none with what it is made from")
+}
+
+func (o *createOptions) check(cmd *cobra.Command) error {
+	if o.release != "" && o.template != "" {
+		return misuse(cmd, "--release and --template contradict each other")
+	}
+	return nil
 }
 
 func (o *createOptions) options(properties map[string]string) ioc.CreateOptions {
-	return ioc.CreateOptions{Release: storage.Name(o.release), Properties: properties, Thick: o.thick}
+	all := ioc.CreateOptions{Release: storage.Name(o.release), Properties: properties, Thick: o.thick}
+	if o.template != "" {
+		from, snapshot, _ := strings.Cut(o.template, "@")
+		all.Source = storage.Origin{Dataset: storage.Jail(storage.Name(from)), Snapshot: storage.SnapshotName(snapshot)}
+		all.Template = true
+	}
+	return all
 }
 
 func (c *call) create() *cobra.Command {
 	var o createOptions
+	var count int
 	cmd := c.command(&cobra.Command{
 		Use:   "create [OPTIONS] JAIL [PROPERTY=VALUE...]",
-		Short: "make a jail from a release",
+		Short: "make a jail from a release or a template",
 		Long: `Makes a jail. Without --release it is made from the release that is built into ioc, so that nothing
-has to be downloaded; a release that can be fetched by its name is fetched if it is missing.
+has to be downloaded; a release that can be fetched by its name is fetched if it is missing. With --template
+it has the files and properties of another jail that is a template; --release and ioc clone do not ask for that.
+
+With --count several are made that are alike, as one operation: JAIL-1, JAIL-2 and so on. If one cannot be
+made, none is.
 
 A jail that exists and was made in the same way is left as it is.`,
 		Example: `ioc create web
-ioc create web --release mydebian host_hostname=www memoryuse=512M`,
+ioc create web --release mydebian host_hostname=www memoryuse=512M
+ioc create --count 3 worker tags=pool
+ioc create --template golden web`,
 		Args: atLeast(1, "JAIL"),
 	}, func(cmd *cobra.Command, args []string) error {
+		if err := o.check(cmd); err != nil {
+			return err
+		}
+		if strings.Contains(args[0], "=") {
+			return misuse(cmd, "the jail comes first, and %s is a property", quote(args[0]))
+		}
 		properties, err := pairs(cmd, args[1:])
 		if err != nil {
 			return err
+		}
+		names := []string{args[0]}
+		if cmd.Flags().Changed("count") {
+			all, err := jail.Numbered(jail.Name(args[0]), count)
+			if err != nil {
+				return err
+			}
+			names = names[:0]
+			for _, n := range all {
+				names = append(names, string(n))
+			}
 		}
 		host, err := c.open()
 		if err != nil {
 			return err
 		}
-		_, err = watch(c, host.JailGenerator(args[0]).Create(o.options(properties)))
+		_, err = watch(c, host.JailsGenerator(names...).Create(o.options(properties)))
 		return err
 	})
-	o.addFlags(cmd)
+	o.addFlags(cmd, true)
+	cmd.Flags().IntVarP(&count, "count", "c", 1, "make `N` jails, called JAIL-1 to JAIL-N")
 	return cmd
 }

@@ -126,6 +126,9 @@ ioc run --release mydebian build make -C /src`,
 		if err := o.check(cmd); err != nil {
 			return err
 		}
+		if err := create.check(cmd); err != nil {
+			return err
+		}
 		set, err := pairs(cmd, properties)
 		if err != nil {
 			return err
@@ -144,7 +147,7 @@ ioc run --release mydebian build make -C /src`,
 			Exec:   s.options(o.process(command)),
 		}))
 	})
-	create.addFlags(cmd)
+	create.addFlags(cmd, false)
 	cmd.Flags().StringArrayVarP(&properties, "property", "p", nil, "set `PROPERTY=VALUE` if the jail is made")
 	o.addFlags(cmd)
 	return cmd

@@ -1,58 +1,175 @@
 package cli
 
 import (
+	"errors"
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/config"
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/jail"
 )
 
 func (c *call) list() *cobra.Command {
-	var t table
-	var releases bool
+	var g grid
+	var releases, templates, long bool
 	cmd := c.command(&cobra.Command{
-		Use:   "list [OPTIONS]",
+		Use:   "list [OPTIONS] [JAIL...]",
 		Short: "list jails or releases",
 		Long: `Lists the jails with their states: stopped; running; dead, which is a jail that ended without being
-stopped; broken, which cannot be used as it is. The last column says what is wrong and what repairs it.`,
+stopped; stopping, whose stop is not over; broken, which cannot be used as it is. The note says what is wrong and
+what repairs it.
+
+Columns are ` + strings.Join(jailColumns(), ", ") + `, and every property.
+used, referenced, available and snapshots take a look at all files, which takes its time.
+In JSON and YAML sizes are bytes, times are RFC 3339 in UTC, and what is not known is null; columns are
+added at times, but none changes its meaning.
+
+` + selectorHelp,
 		Example: `ioc list
 ioc list -H | cut -f 1,2
+ioc list -o name,memoryuse,used -s -used
+ioc list --format json state=running
 ioc list --releases`,
-		Args: operands(),
-	}, func(*cobra.Command, []string) error {
+		Args: cobra.ArbitraryArgs,
+	}, func(cmd *cobra.Command, args []string) error {
+		if err := g.check(cmd); err != nil {
+			return err
+		}
+		if releases && (templates || long || len(args) > 0) {
+			return misuse(cmd, "--releases lists all releases")
+		}
 		host, err := c.open()
 		if err != nil {
 			return err
 		}
 		if releases {
-			err = c.listReleases(host, &t)
+			err = c.listReleases(host, &g)
 		} else {
-			err = c.listJails(host, &t)
+			err = c.listJails(host, &g, args, templates, long)
 		}
 		if err == nil {
-			c.print(t.String())
+			c.print(g.String())
 		}
 		return err
 	})
-	cmd.Flags().BoolVar(&releases, "releases", false, "list what jails can be made from")
-	t.addFlags(cmd)
+	cmd.Flags().BoolVarP(&releases, "releases", "r", false, "list what jails can be made from")
+	cmd.Flags().BoolVarP(&templates, "templates", "t", false, "only jails that are templates")
+	cmd.Flags().BoolVarP(&long, "long", "l", false, "show more columns")
+	g.addFlags(cmd)
 	return cmd
 }
 
-func (c *call) listJails(host *ioc.Host, t *table) error {
-	all, err := host.Jails(c.ctx)
+func (c *call) listJails(host *ioc.Host, g *grid, terms []string, templates, long bool) error {
+	usual := []string{"name", "state", "release", "started", "note"}
+	switch {
+	case c.quiet && g.plain(): // names, and nothing else
+		usual, g.script = []string{"name"}, true
+	case long || g.format == "json" || g.format == "yaml":
+		usual = []string{"name", "state", "release", "origin", "created", "started", "pid", "boot", "priority", "template", "tags", "note"}
+	}
+	if err := g.choose(usual, isJailColumn, suggestedColumns()); err != nil {
+		return err
+	}
+	all, err := c.chosen(host, terms)
 	if err != nil {
 		return err
 	}
-	t.header("NAME", "STATE", "RELEASE", "STARTED", "NOTE")
-	for _, i := range all {
-		t.row(string(i.Name), string(i.State), string(i.Release), when(i.Started), note(i))
+	if templates {
+		all = slices.DeleteFunc(all, func(i jail.Info) bool { return i.Property("template") != "yes" })
 	}
+	fill(g, all, func(i jail.Info, column string) cell { return c.jailColumn(host, &i, column) })
 	return nil
 }
 
+// jailColumns lists what is known of a jail beside its properties.
+func jailColumns() []string {
+	return []string{
+		"available", "created", "dir", "name", "note", "origin", "pid", "reason", "referenced", "remedy",
+		"running", "snapshots", "started", "state", "used",
+	}
+}
+
+func suggestedColumns() []string {
+	all := jailColumns()
+	for _, p := range config.Properties() {
+		all = append(all, p.Name)
+	}
+	return all
+}
+
+// isJailColumn takes every name that can be in a configuration, also of another system's jail.
+func isJailColumn(name string) bool {
+	if slices.Contains(jailColumns(), name) {
+		return true
+	}
+	_, err := config.Find(name)
+	return err == nil || errors.Is(err, fault.NotSupported)
+}
+
+// jailColumn is the value of one column.
+func (c *call) jailColumn(host *ioc.Host, i *jail.Info, column string) cell {
+	switch column {
+	case "name":
+		return words(string(i.Name))
+	case "state":
+		return words(string(i.State))
+	case "running":
+		return yesNo(i.State == jail.Running)
+	case "release":
+		return words(string(i.Release))
+	case "origin":
+		return words(i.Origin.String())
+	case "created":
+		return moment(i.Created)
+	case "started":
+		return moment(i.Started)
+	case "pid":
+		if i.Sandbox.PID == 0 {
+			return cell{}
+		}
+		return number(int64(i.Sandbox.PID))
+	case "reason":
+		return words(i.Reason)
+	case "remedy":
+		return words(i.Remedy)
+	case "note":
+		return words(note(i))
+	case "dir":
+		return words(i.Dir)
+	case "used", "referenced", "available", "snapshots":
+		return c.measured(host, i, column)
+	}
+	return property(column, i.Property(column))
+}
+
+// measured is what takes a look at the files; of a broken jail it is not known.
+func (c *call) measured(host *ioc.Host, i *jail.Info, column string) cell {
+	j := host.JailGenerator(string(i.Name))
+	if column == "snapshots" {
+		all, err := j.Snapshots(c.ctx)
+		if err != nil {
+			return cell{}
+		}
+		return number(int64(len(all)))
+	}
+	u, err := j.Usage(c.ctx)
+	switch {
+	case err != nil:
+		return cell{}
+	case column == "used":
+		return bytes(u.Used)
+	case column == "referenced":
+		return bytes(u.Referenced)
+	}
+	return bytes(u.Available)
+}
+
 // note is what is wrong with a jail and what repairs it.
-func note(i jail.Info) string {
+func note(i *jail.Info) string {
 	if i.Reason != "" && i.Remedy != "" {
 		return i.Reason + "; " + i.Remedy
 	}

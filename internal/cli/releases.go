@@ -2,33 +2,73 @@ package cli
 
 import (
 	"runtime"
+	"slices"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/release"
 )
 
-func (c *call) listReleases(host *ioc.Host, t *table) error {
-	all, err := host.Releases(c.ctx)
-	if err != nil {
+func (c *call) listReleases(host *ioc.Host, g *grid) error {
+	columns := []string{"name", "size", "fetched", "from", "note"}
+	if c.quiet && g.plain() {
+		columns, g.script = columns[:1], true
+	}
+	if err := g.choose(columns, func(name string) bool { return slices.Contains(releaseColumns(), name) }, releaseColumns()); err != nil {
 		return err
 	}
-	t.header("NAME", "SIZE", "FETCHED", "FROM", "NOTE")
-	for _, i := range all {
-		note := ""
-		switch {
-		case i.Broken != nil:
-			note = "broken: " + i.Broken.Error()
-		case i.Arch != "" && i.Arch != runtime.GOARCH:
-			note = "for " + i.Arch
-		}
-		t.row(string(i.Name), size(i.Bytes), when(i.Created), i.Source, note)
+	all, err := host.Releases(c.ctx)
+	if err == nil {
+		fill(g, all, releaseColumn)
 	}
-	return nil
+	return err
 }
 
-func (c *call) destroyReleases(names []string) error {
+func releaseColumns() []string {
+	return []string{"arch", "digest", "fetched", "files", "from", "name", "note", "size", "title"}
+}
+
+// releaseColumn is the value of one column.
+func releaseColumn(i release.Info, column string) cell {
+	switch column {
+	case "name":
+		return words(string(i.Name))
+	case "size":
+		return bytes(i.Bytes)
+	case "files":
+		return number(i.Files)
+	case "fetched":
+		return moment(i.Created)
+	case "from":
+		return words(i.Source)
+	case "arch":
+		return words(i.Arch)
+	case "digest":
+		return words(i.Digest)
+	case "title":
+		return words(i.Title)
+	}
+	switch {
+	case i.Broken != nil:
+		return words("broken: " + i.Broken.Error())
+	case i.Arch != "" && i.Arch != runtime.GOARCH:
+		return words("for " + i.Arch)
+	}
+	return cell{}
+}
+
+func (c *call) destroyReleases(names []string, yes bool) error {
 	host, err := c.open()
 	if err != nil {
 		return err
+	}
+	if !yes {
+		var what []string
+		for _, n := range names {
+			what = append(what, "release "+n)
+		}
+		if err := c.confirm("destroy", what); err != nil {
+			return err
+		}
 	}
 	for _, n := range names {
 		if _, err := watch(c, host.DestroyRelease(n)); err != nil {

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/jail"
+	"github.com/libioc/ioc/storage"
 )
 
 func (c *call) snapshot() *cobra.Command {
@@ -32,34 +35,71 @@ func (*call) unknownSnapshot(cmd *cobra.Command, args []string) error {
 }
 
 func (c *call) snapshotList() *cobra.Command {
-	var t table
+	var g grid
 	cmd := c.command(&cobra.Command{
-		Use:     "list [OPTIONS] JAIL",
-		Short:   "list a jail's snapshots, oldest first",
-		Example: `ioc snapshot list web`,
-		Args:    operands("JAIL"),
-	}, func(_ *cobra.Command, args []string) error {
+		Use:   "list [OPTIONS] JAIL...",
+		Short: "list snapshots of jails, oldest first",
+		Long: `Lists the snapshots of jails with the times at which they were made and what removing each of them would
+free. Columns are ` + strings.Join(snapshotColumns(), ", ") + `.
+
+` + selectorHelp,
+		Example: `ioc snapshot list web
+ioc snapshot list -s -used ALL`,
+		Args: operands("JAIL..."),
+	}, func(cmd *cobra.Command, args []string) error {
+		if err := g.check(cmd); err != nil {
+			return err
+		}
+		known := func(name string) bool { return slices.Contains(snapshotColumns(), name) }
+		if err := g.choose([]string{"name", "created", "used"}, known, snapshotColumns()); err != nil {
+			return err
+		}
 		host, err := c.open()
 		if err != nil {
 			return err
 		}
-		j := host.JailGenerator(args[0])
-		if _, err := j.Info(c.ctx); err != nil {
-			return err
-		}
-		all, err := j.Snapshots(c.ctx)
+		jails, err := c.chosen(host, args)
 		if err != nil {
 			return err
 		}
-		t.header("NAME", "CREATED", "USED")
-		for _, s := range all {
-			t.row(args[0]+"@"+string(s.Name), when(s.Created), size(s.Used))
+		var all []snapshotOf
+		for _, i := range jails {
+			of, err := host.JailGenerator(string(i.Name)).Snapshots(c.ctx)
+			if err != nil && (len(jails) == 1 || i.State != jail.Broken) {
+				return err
+			}
+			for _, s := range of {
+				all = append(all, snapshotOf{string(i.Name), s})
+			}
 		}
-		c.print(t.String())
+		fill(&g, all, snapshotOf.column)
+		c.print(g.String())
 		return nil
 	})
-	t.addFlags(cmd)
+	g.addFlags(cmd)
 	return cmd
+}
+
+// snapshotOf is a snapshot with its jail.
+type snapshotOf struct {
+	jail string
+	storage.Snapshot
+}
+
+func snapshotColumns() []string { return []string{"created", "jail", "name", "snapshot", "used"} }
+
+func (s snapshotOf) column(name string) cell {
+	switch name {
+	case "jail":
+		return words(s.jail)
+	case "snapshot":
+		return words(string(s.Name))
+	case "created":
+		return moment(s.Created)
+	case "used":
+		return bytes(s.Used)
+	}
+	return words(s.jail + "@" + string(s.Name))
 }
 
 func (c *call) snapshotCreate() *cobra.Command {

@@ -1,38 +1,31 @@
 package cli
 
-import (
-	"github.com/spf13/cobra"
-
-	"github.com/libioc/ioc"
-)
+import "github.com/spf13/cobra"
 
 func (c *call) start() *cobra.Command {
-	return c.command(&cobra.Command{
-		Use:   "start JAIL...",
+	var o severalOptions
+	cmd := c.command(&cobra.Command{
+		Use:   "start [OPTIONS] JAIL...",
 		Short: "start jails",
-		Long: `Starts jails, one after the other. A jail that runs is left alone; one that has died is cleaned up first.
-A start that fails leaves nothing of itself behind.`,
+		Long: `Starts jails in the order of their property priority, lower ones first, and those of the same priority
+at the same time. A jail that runs is left alone; one that has died is cleaned up first.
+
+It is one operation: if one of the jails cannot be started, those that were started with it are stopped
+again. With --ignore each counts for itself: the others are started and stay so, and the exit code is 1.
+
+` + selectorHelp,
 		Example: `ioc start web
-ioc start db web`,
+ioc start db web
+ioc start --ignore ALL`,
 		Args: operands("JAIL..."),
 	}, func(_ *cobra.Command, args []string) error {
-		return c.each(args, func(j *ioc.JailGenerator) error {
-			_, err := watch(c, j.Start())
-			return err
-		})
-	})
-}
-
-// each does something with one jail after the other, and stops at the first that fails.
-func (c *call) each(names []string, do func(*ioc.JailGenerator) error) error {
-	host, err := c.open()
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if err := do(host.JailGenerator(n)); err != nil {
+		jails, err := c.jails(args)
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		_, err = watch(c, jails.Start(o.options()))
+		return err
+	})
+	o.addFlags(cmd)
+	return cmd
 }

@@ -13,23 +13,35 @@ func (o *stopOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "kill its processes at once: no exec_stop, no stop_timeout")
 }
 
+func (o *stopOptions) options() ioc.StopOptions { return ioc.StopOptions{Force: o.force} }
+
 func (c *call) stop() *cobra.Command {
 	var o stopOptions
+	var several severalOptions
 	cmd := c.command(&cobra.Command{
 		Use:   "stop [OPTIONS] JAIL...",
 		Short: "stop jails",
-		Long: `Stops jails, one after the other: runs exec_stop in the jail, asks its processes to end, waits for
-them as long as stop_timeout says, and then takes back whatever the start did. A jail that does not run is
-left alone. A stop that fails can be repeated.`,
+		Long: `Stops jails: runs exec_stop in the jail, asks its processes to end, waits for them as long as
+stop_timeout says, and then takes back whatever the start did. Jails of a higher priority are stopped before those of
+a lower one. A jail that does not run is left alone. A stop that fails can be repeated.
+
+What is stopped stays so. If one of several cannot be stopped, those that have begun are stopped and no other is;
+with --ignore all others are.
+
+` + selectorHelp,
 		Example: `ioc stop web
-ioc stop --force web`,
+ioc stop --force web
+ioc stop ALL`,
 		Args: operands("JAIL..."),
 	}, func(_ *cobra.Command, args []string) error {
-		return c.each(args, func(j *ioc.JailGenerator) error {
-			_, err := watch(c, j.Stop(ioc.StopOptions{Force: o.force}))
+		jails, err := c.jails(args)
+		if err != nil {
 			return err
-		})
+		}
+		_, err = watch(c, jails.Stop(o.options(), several.options()))
+		return err
 	})
 	o.addFlags(cmd)
+	several.addFlags(cmd)
 	return cmd
 }

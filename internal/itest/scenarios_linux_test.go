@@ -158,6 +158,16 @@ func all() []scenario {
 			turns: []turn{{point: forced, world: "stop-dead"}},
 			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Rename("db")) },
 		},
+		// Several jails of one operation: all of them, or none.
+		{name: "create-several", from: released, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.JailsGenerator("w-1", "w-2", "w-3").Create(ioc.CreateOptions{Release: base}))
+		}},
+		{name: "start-several", from: created, before: copies, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.JailsGenerator("web", "copy").Start(ioc.SeveralOptions{}))
+		}},
+		{name: "destroy-several", from: history, before: copies, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.JailsGenerator("web", "copy").Destroy(ioc.DestroyOptions{}))
+		}},
 		recovery("create", released, dies("end-storage.clone", "create")),
 		recovery("start", created, dies("done-sandbox.spawn", "start")),
 		recovery("stop", created, dies("end-jail.terminate", "start", "stop")),

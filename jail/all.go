@@ -1,0 +1,232 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/sandbox"
+	"github.com/libioc/ioc/storage"
+)
+
+// StartAll starts jails in the order of their priority, lower ones first; those of the same priority are
+// started at the same time. Jails that run are skipped. When one cannot be started, those that were started by
+// this operation are stopped again, unless o lets each count for itself.
+func (k *Keeper) StartAll(names []Name, o SeveralOptions) events.Op[struct{}] {
+	if len(names) == 1 {
+		return events.Map(k.Start(names[0]), func(sandbox.State) (none struct{}) { return none })
+	}
+	return k.operate(several{
+		verb: "start", names: names, ignore: o.Ignore,
+		waves: k.byPriority("start", names, o, false),
+		each:  func(g *events.Group, t *tally, n Name) { add(g, t, k.Start(n)) },
+	})
+}
+
+// StopAll stops jails in the opposite of the order in which StartAll starts them. A jail that is stopped
+// stays so: when one cannot be stopped, those whose stop has begun are stopped, and no other is.
+func (k *Keeper) StopAll(names []Name, stop StopOptions, o SeveralOptions) events.Op[struct{}] {
+	if len(names) == 1 {
+		return k.Stop(names[0], stop)
+	}
+	return k.operate(several{
+		verb: "stop", names: names, ignore: o.Ignore, final: true,
+		waves: k.byPriority("stop", names, o, true),
+		each:  func(g *events.Group, t *tally, n Name) { add(g, t, k.Stop(n, stop)) },
+	})
+}
+
+// RestartAll restarts jails in the order in which StartAll starts them. A jail that is restarted stays so:
+// when one cannot be restarted, those that have begun go to their end, and no other begins.
+func (k *Keeper) RestartAll(names []Name, stop StopOptions, o SeveralOptions) events.Op[struct{}] {
+	if len(names) == 1 {
+		return k.Restart(names[0], stop)
+	}
+	return k.operate(several{
+		verb: "restart", names: names, ignore: o.Ignore, final: true,
+		waves: k.byPriority("restart", names, o, false),
+		each:  func(g *events.Group, t *tally, n Name) { add(g, t, k.Restart(n, stop)) },
+	})
+}
+
+// CreateAll makes jails that are alike. When one cannot be made, none is.
+func (k *Keeper) CreateAll(names []Name, o CreateOptions) events.Op[[]Info] {
+	if len(names) == 1 {
+		return events.Map(k.Create(names[0], o), func(i Info) []Info { return []Info{i} })
+	}
+	x := several{
+		verb: "create", names: names,
+		each: func(g *events.Group, t *tally, n Name) { add(g, t, k.Create(n, o)) },
+	}
+	if o.Source == (storage.Origin{}) {
+		if o.Release == "" {
+			o.Release = k.Releases.Default()
+		}
+		x.first = func(s events.Step) error {
+			if _, err := k.canonical(o.Properties); err != nil { // once, and not of each
+				return err
+			}
+			return k.needRelease(s, o.Release)
+		}
+	} else {
+		x.shares = []Want{{Dataset: o.Source.Dataset}}
+		x.width = 1 // the first one may have to freeze what all are made from
+	}
+	return events.Map(k.operate(x), func(struct{}) []Info { return nil })
+}
+
+// DestroyAll destroys jails as one operation: until all of them are out of sight, all can be brought back.
+// What depends on a jail goes before it.
+func (k *Keeper) DestroyAll(names []Name, o DestroyOptions) events.Op[struct{}] {
+	if len(names) == 1 && !o.Clones {
+		return k.Destroy(names[0], o)
+	}
+	return k.operate(several{
+		verb: "destroy", names: names,
+		waves: func(s events.Step) ([][]Name, error) {
+			losses, err := k.Losses(s.Context(), names, o)
+			if err != nil {
+				return nil, err
+			}
+			var wants []Want
+			var waves [][]Name
+			for _, l := range losses {
+				for len(waves) <= l.level {
+					waves = append(waves, nil)
+				}
+				waves[l.level] = append(waves[l.level], l.Jail)
+				wants = append(wants, Want{Dataset: storage.Jail(l.Jail)})
+			}
+			_, err = k.Enter(s, "destroy", wants...)
+			return waves, err
+		},
+		each: func(g *events.Group, t *tally, n Name) { add(g, t, k.Destroy(n, o)) },
+	})
+}
+
+// Loss is what the destruction of a jail takes with it.
+type Loss struct {
+	Jail      Name
+	State     State
+	Snapshots []storage.SnapshotName
+	CloneOf   Name // of the jail that was named; empty: it was named itself
+
+	level int // those of a lower one go before it
+}
+
+// Losses tells what DestroyAll would take, in the order in which it goes. It changes nothing. Jails that
+// depend on one of names are among it with o.Clones; without, it is fault.Busy, and names them.
+func (k *Keeper) Losses(ctx context.Context, names []Name, o DestroyOptions) ([]Loss, error) {
+	all := make(map[Name]*Loss, len(names))
+	var visit func(n, cloneOf Name, path []Name) (*Loss, error)
+	visit = func(n, cloneOf Name, path []Name) (*Loss, error) {
+		if l, ok := all[n]; ok {
+			return l, nil
+		}
+		if slices.Contains(path, n) { // no file system lets two depend on each other
+			return nil, fault.New("destroy", fault.Corrupt, string(n), errors.New("it depends on itself"))
+		}
+		i, err := k.Look(ctx, n)
+		if err != nil {
+			return nil, refused("destroy", n, err)
+		}
+		if i.alive && !o.Force {
+			return nil, isRunning("destroy", n)
+		}
+		l := &Loss{Jail: n, State: i.State, CloneOf: cloneOf}
+		if snaps, err := k.Storage.Snapshots(ctx, storage.Jail(n)); err == nil { // a broken one can be destroyed
+			for _, snap := range snaps {
+				l.Snapshots = append(l.Snapshots, snap.Name)
+			}
+		}
+		users, err := k.Storage.Users(ctx, storage.Jail(n).Now())
+		if err != nil {
+			users = nil
+		}
+		var foreign []storage.Dataset
+		for _, u := range users {
+			if u.Kind == storage.Jails && (o.Clones || slices.Contains(names, u.Name)) {
+				below, err := visit(u.Name, n, append(path, n))
+				if err != nil {
+					return nil, err
+				}
+				l.level = max(l.level, below.level+1)
+				continue
+			}
+			foreign = append(foreign, u)
+		}
+		if len(foreign) > 0 {
+			return nil, fault.New("destroy", fault.Busy, string(n), &storage.UsersError{By: foreign}).
+				WithRemedy("destroy them first, or with it")
+		}
+		if slices.Contains(names, n) {
+			l.CloneOf = ""
+		}
+		all[n] = l
+		return l, nil
+	}
+	var out []Loss
+	for _, n := range names {
+		if _, err := visit(n, "", nil); err != nil {
+			return nil, err
+		}
+	}
+	for _, l := range all {
+		out = append(out, *l)
+	}
+	slices.SortFunc(out, func(a, b Loss) int {
+		if a.level != b.level {
+			return a.level - b.level
+		}
+		return strings.Compare(string(a.Jail), string(b.Jail))
+	})
+	return out, nil
+}
+
+// byPriority gives waves of jails of the same priority. A jail that does not exist fails all before the first
+// begins, unless each counts for itself; then, as one that is broken, it says so when it is worked on.
+func (k *Keeper) byPriority(op string, names []Name, o SeveralOptions, reverse bool) func(events.Step) ([][]Name, error) {
+	return func(s events.Step) ([][]Name, error) {
+		waves := map[int][]Name{}
+		for _, n := range distinct(names) {
+			priority := 0
+			i, err := k.Look(s.Context(), n)
+			if err == nil {
+				priority, _ = strconv.Atoi(i.value("priority"))
+			} else if !o.Ignore {
+				return nil, refused(op, n, err)
+			}
+			waves[priority] = append(waves[priority], n)
+		}
+		var order []int
+		for p := range waves {
+			order = append(order, p)
+		}
+		slices.Sort(order)
+		if reverse {
+			slices.Reverse(order)
+		}
+		all := make([][]Name, 0, len(order))
+		for _, p := range order {
+			all = append(all, waves[p])
+		}
+		return all, nil
+	}
+}
+
+// Numbered are the names of count jails that are alike: base-1 and so on.
+func Numbered(base Name, count int) ([]Name, error) {
+	if count < 1 || count > 1000 {
+		return nil, fault.New("create", fault.Invalid, string(base), fmt.Errorf("%d is no number of jails: at least 1, at most 1000", count))
+	}
+	all := make([]Name, 0, count)
+	for n := range count {
+		all = append(all, base+"-"+Name(strconv.Itoa(n+1)))
+	}
+	return all, nil
+}
