@@ -37,7 +37,7 @@ ioc destroy --release mydebian`,
 		if release {
 			return c.destroyReleases(args, yes)
 		}
-		jails, err := c.jails(args)
+		jails, err := c.jails(cmd, args)
 		if err != nil {
 			return err
 		}

@@ -74,12 +74,12 @@ func (c *call) listJails(host *ioc.Host, g *grid, terms []string, templates, lon
 	if err := g.choose(usual, isJailColumn, suggestedColumns()); err != nil {
 		return err
 	}
-	all, err := c.chosen(host, terms)
+	all, err := host.Select(c.ctx, terms)
 	if err != nil {
 		return err
 	}
 	if templates {
-		all = slices.DeleteFunc(all, func(i jail.Info) bool { return i.Property("template") != "yes" })
+		all = slices.DeleteFunc(all, func(i jail.Info) bool { return i.Value("template") != "yes" })
 	}
 	fill(g, all, func(i jail.Info, column string) cell { return c.jailColumn(host, &i, column) })
 	return nil
@@ -143,7 +143,7 @@ func (c *call) jailColumn(host *ioc.Host, i *jail.Info, column string) cell {
 	case "used", "referenced", "available", "snapshots":
 		return c.measured(host, i, column)
 	}
-	return property(column, i.Property(column))
+	return property(column, i.Value(column))
 }
 
 // measured is what takes a look at the files; of a broken jail it is not known.

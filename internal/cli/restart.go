@@ -14,12 +14,12 @@ does not run is started. If one cannot be started again it is stopped, and the e
 What is restarted stays so. If one of several fails, those that have begun go to their end and no other begins;
 with --ignore all others do.
 
-` + selectorHelp,
+Templates are left out unless they are named. ` + selectorHelp,
 		Example: `ioc restart web
 ioc restart tags=mail`,
 		Args: operands("JAIL..."),
-	}, func(_ *cobra.Command, args []string) error {
-		jails, err := c.jails(args)
+	}, func(cmd *cobra.Command, args []string) error {
+		jails, err := c.startable(cmd, args)
 		if err != nil {
 			return err
 		}

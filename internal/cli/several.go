@@ -6,12 +6,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/jail"
 )
 
 // selectorHelp is how commands choose jails.
-const selectorHelp = `Jails are named one by one, by patterns ("web*"), by properties ("tags=mail", "state=running"), or with
-ALL: see ioc help list.`
+const selectorHelp = `Jails are chosen by names, by patterns (web*, !test+) and by properties and columns of ioc list: tags=mail,
+state!=running, "priority<5", "memoryuse>=1G", boot=yes,-. Names add up, everything else narrows down; ALL is
+every jail. "-" or nothing as a value means that it is not set; \ takes the meaning from the character after it.`
 
 // severalOptions say how one operation goes about several jails.
 type severalOptions struct{ ignore bool }
@@ -23,43 +25,39 @@ func (o *severalOptions) addFlags(cmd *cobra.Command) {
 func (o *severalOptions) options() ioc.SeveralOptions { return ioc.SeveralOptions{Ignore: o.ignore} }
 
 // jails are those that the arguments of a command choose.
-func (c *call) jails(args []string) (*ioc.JailsGenerator, error) {
+func (c *call) jails(cmd *cobra.Command, terms []string) (*ioc.JailsGenerator, error) {
+	return c.choose(cmd, terms, func(jail.Info) bool { return true })
+}
+
+// startable are those that the arguments choose, without the templates that nobody has named.
+func (c *call) startable(cmd *cobra.Command, terms []string) (*ioc.JailsGenerator, error) {
+	return c.choose(cmd, terms, func(i jail.Info) bool {
+		return i.Value("template") != "yes" || slices.Contains(terms, string(i.Name))
+	})
+}
+
+func (c *call) choose(cmd *cobra.Command, terms []string, keep func(jail.Info) bool) (*ioc.JailsGenerator, error) {
 	host, err := c.open()
 	if err != nil {
 		return nil, err
 	}
-	names, err := c.choose(host, args)
+	if ignore, _ := cmd.Flags().GetBool("ignore"); ignore && plain(terms) { //nolint:errcheck // not every command has it
+		return host.JailsGenerator(terms...), nil // one that is missing is one that fails
+	}
+	all, err := host.Select(c.ctx, terms)
 	if err != nil {
-		return nil, err
+		return nil, fault.New(name(cmd), fault.Unknown, "", err)
+	}
+	var names []string
+	for _, i := range all {
+		if keep(i) {
+			names = append(names, string(i.Name))
+		}
 	}
 	return host.JailsGenerator(names...), nil
 }
 
-// choose gives the names of the jails that the terms mean.
-func (c *call) choose(host *ioc.Host, terms []string) ([]string, error) {
-	if !slices.Contains(terms, "ALL") {
-		return terms, nil
-	}
-	all, err := host.Jails(c.ctx)
-	names := make([]string, 0, len(all))
-	for _, i := range all {
-		names = append(names, string(i.Name))
-	}
-	return names, err
-}
-
-// chosen are the jails that the terms mean, all of them without any.
-func (c *call) chosen(host *ioc.Host, terms []string) ([]jail.Info, error) {
-	if len(terms) == 0 || slices.Contains(terms, "ALL") {
-		return host.Jails(c.ctx)
-	}
-	var all []jail.Info
-	for _, n := range terms {
-		i, err := host.JailGenerator(n).Info(c.ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, i)
-	}
-	return all, nil
+// plain says that terms are nothing but names.
+func plain(terms []string) bool {
+	return !slices.ContainsFunc(terms, func(t string) bool { return t == "ALL" || jail.Name(t).Validate() != nil })
 }

@@ -58,7 +58,7 @@ ioc snapshot list -s -used ALL`,
 		if err != nil {
 			return err
 		}
-		jails, err := c.chosen(host, args)
+		jails, err := host.Select(c.ctx, args)
 		if err != nil {
 			return err
 		}

@@ -13,13 +13,13 @@ at the same time. A jail that runs is left alone; one that has died is cleaned u
 It is one operation: if one of the jails cannot be started, those that were started with it are stopped
 again. With --ignore each counts for itself: the others are started and stay so, and the exit code is 1.
 
-` + selectorHelp,
+Templates are left out unless they are named. ` + selectorHelp,
 		Example: `ioc start web
 ioc start db web
 ioc start --ignore ALL`,
 		Args: operands("JAIL..."),
-	}, func(_ *cobra.Command, args []string) error {
-		jails, err := c.jails(args)
+	}, func(cmd *cobra.Command, args []string) error {
+		jails, err := c.startable(cmd, args)
 		if err != nil {
 			return err
 		}

@@ -33,8 +33,8 @@ with --ignore all others are.
 ioc stop --force web
 ioc stop ALL`,
 		Args: operands("JAIL..."),
-	}, func(_ *cobra.Command, args []string) error {
-		jails, err := c.jails(args)
+	}, func(cmd *cobra.Command, args []string) error {
+		jails, err := c.jails(cmd, args)
 		if err != nil {
 			return err
 		}

@@ -86,7 +86,9 @@ func (s *scenario) harness() eventstest.Scenario {
 func starts(h *ioc.Host) error { return h.Jail("web").Start(context.Background()) }
 
 // copies makes a second jail of the first.
-func copies(h *ioc.Host) error { return h.Jail("web").Clone(context.Background(), "copy", ioc.CloneOptions{}) }
+func copies(h *ioc.Host) error {
+	return h.Jail("web").Clone(context.Background(), "copy", ioc.CloneOptions{})
+}
 
 // perishes starts the jail and kills its first process.
 func perishes(h *ioc.Host) error {
