@@ -5,15 +5,16 @@ TOOL = $(GO) tool -modfile=tools/go.mod
 BENCH ?= .
 BENCHFLAGS ?=
 FUZZTIME ?= 30s
+VERSION ?=
 
-.PHONY: help build userland test check fmt lint arch cross gen real bench demo demo-clean test-long fuzz install-tools race vet vuln deps
+.PHONY: help build userland test check fmt lint arch cross gen gen-all man real bench demo demo-clean test-long fuzz install-tools race vet vuln deps
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 16
 
-build: userland ## compile everything; programs go to bin/
+build: userland ## compile everything; programs go to bin/; VERSION=v1.2.3 where there is no git to ask
 	$(GO) build ./...
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X github.com/libioc/ioc.tagged=$(VERSION)' -o bin/ ./cmd/...
 
 userland: # the release that is embedded in ioc, unless it is newer than its sources
 	@sh scripts/userland.sh $(GO)
@@ -55,8 +56,14 @@ lint: ## both kernels: a linter sees one GOOS at a time (CONTRIBUTING: how to in
 vuln: ## known vulnerabilities; needs a network
 	$(TOOL) govulncheck $(PKGS)
 
-gen: ## generated files are committed and current
-	$(GO) generate $(PKGS) && git diff --exit-code
+gen: ## make the generated pages of docs anew from the code, also in the middle of a rebase
+	$(GO) generate -skip 'gen\.go' $(PKGS)
+
+gen-all: userland ## the same and the sources that are made of others
+	$(GO) generate $(PKGS)
+
+man: ## manual pages, in bin/man/man1
+	CGO_ENABLED=0 $(GO) test -count=1 -run '^TestManPages$$' ./internal/cli -man "$$PWD/bin/man/man1"
 
 check: arch vet cross race test ## what CI runs on every push, without a linter
 

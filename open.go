@@ -27,6 +27,10 @@ type Options struct {
 	// Root is the directory that everything is kept in. Empty: the one of [DefaultRoot].
 	Root string
 
+	// Existing refuses to make a root: one that is not there is fault.NotFound. It is for those who only
+	// look, and must not leave a directory behind where they looked in vain.
+	Existing bool
+
 	// Backend replaces that of the operating system; [Memory] for example. With one that is a dry run, Root is not used.
 	Backend *Backend
 
@@ -123,6 +127,11 @@ func (h *Host) Root() string { return h.root }
 // Backend names what runs the jails: "linux", "memory".
 func (h *Host) Backend() string { return h.backend.Name }
 
+// Features says what the host can do.
+func (h *Host) Features(ctx context.Context) Features {
+	return Features{h.backend.Storage.Features(ctx), h.backend.Sandbox.Features()}
+}
+
 // registry knows every effect that a journal of this host may hold.
 func (h *Host) registry() *events.Registry {
 	r := events.NewRegistry()
@@ -143,6 +152,9 @@ func (h *Host) openRoot(o Options) (*journal.Journal, error) {
 		if root, err = DefaultRoot(os.Geteuid(), os.Getenv); err != nil { //nolint:forbidigo // only where the caller left it open
 			return nil, err
 		}
+	}
+	if _, err := os.Stat(filepath.Join(root, "id")); o.Existing && errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New("", fault.NotFound, "root "+root, errors.New("nothing was kept there yet"))
 	}
 	root, err := prepare(root)
 	if err != nil {

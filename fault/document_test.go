@@ -79,7 +79,7 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not what go generate ./fault would write", errorsPage)
+		t.Errorf("%s is not what make gen would write", errorsPage)
 	}
 }
 

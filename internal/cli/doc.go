@@ -8,3 +8,5 @@
 //	os.Exit(cli.Main(cli.Env{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 //		Getenv: os.Getenv}))
 package cli
+
+//go:generate go test -count=1 -run ^TestDocument$ -update .

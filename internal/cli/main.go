@@ -47,13 +47,14 @@ type call struct {
 
 	commands []*cobra.Command // in the order in which help lists them
 
-	rootDir string
-	events  mode
-	quiet   bool
-	host    *ioc.Host
-	ndjson  *events.NDJSONWriter
-	outErr  error  // the first of writing to out
-	unblock func() // ends a read that waits for what an operation needs
+	rootDir  string
+	existing bool // open makes no root
+	events   mode
+	quiet    bool
+	host     *ioc.Host
+	ndjson   *events.NDJSONWriter
+	outErr   error  // the first of writing to out
+	unblock  func() // ends a read that waits for what an operation needs
 }
 
 // open opens the host that the flags and the environment choose, once.
@@ -61,7 +62,7 @@ func (c *call) open() (*ioc.Host, error) {
 	if c.host != nil {
 		return c.host, nil
 	}
-	o := ioc.Options{Root: c.rootDir}
+	o := ioc.Options{Root: c.rootDir, Existing: c.existing}
 	if o.Root == "" {
 		o.Root = c.env.Getenv("IOC_ROOT")
 	}

@@ -78,10 +78,7 @@ func (c *call) help(cmd *cobra.Command, _ []string) {
 		text = capital(cmd.Short) + "."
 	}
 	b.WriteString(wrap(text, 78))
-	below, usage := cmd.Commands(), cmd.UseLine()
-	if !cmd.HasParent() {
-		below = c.commands
-	}
+	below, usage := c.below(cmd), cmd.UseLine()
 	if len(below) > 0 {
 		usage = cmd.CommandPath() + " COMMAND [ARGUMENTS]"
 	}
@@ -108,6 +105,14 @@ func (c *call) help(cmd *cobra.Command, _ []string) {
 		b.WriteString(conventions)
 	}
 	c.print(b.String())
+}
+
+// below are the commands of a command, in the order in which they are shown.
+func (c *call) below(cmd *cobra.Command) []*cobra.Command {
+	if !cmd.HasParent() {
+		return c.commands
+	}
+	return cmd.Commands()
 }
 
 // conventions hold for every command.
