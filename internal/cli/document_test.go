@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -45,7 +44,7 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(got, want) {
+	if string(got) != string(want) {
 		t.Errorf("docs/cli.md is not what the commands say: run make gen, and commit what it changes")
 	}
 }
@@ -85,7 +84,7 @@ func (c *call) eachDocumented(cmd *cobra.Command, visit func(*cobra.Command)) {
 
 // handbook is all commands on one page.
 func handbook(c *call) []byte {
-	var b bytes.Buffer
+	var b strings.Builder
 	root := c.root()
 	c.eachDocumented(root, func(cmd *cobra.Command) {
 		if cmd.HasParent() {
@@ -114,7 +113,7 @@ func handbook(c *call) []byte {
 			b.WriteString("\n" + markdown(strings.TrimPrefix(conventions, "\n")))
 		}
 	})
-	return b.Bytes()
+	return []byte(b.String())
 }
 
 func anchor(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandPath(), " ", "-") }
@@ -177,7 +176,7 @@ func manName(cmd *cobra.Command) string { return strings.ReplaceAll(cmd.CommandP
 
 // manPage is a command's page for man(1), in the macros of man(7). It has no date: it is the same whenever it is made.
 func manPage(cmd *cobra.Command) []byte {
-	var b bytes.Buffer
+	var b strings.Builder
 	fmt.Fprintf(&b, ".TH \"%s\" \"1\" \"\" \"ioc\" \"User Commands\"\n", strings.ToUpper(manName(cmd)))
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", roff(manName(cmd)), roff(cmd.Short))
 	fmt.Fprintf(&b, ".SH SYNOPSIS\n.nf\n%s\n.fi\n", roff(usage(cmd)))
@@ -209,7 +208,7 @@ func manPage(cmd *cobra.Command) []byte {
 		}
 	}
 	b.WriteString(".SH SEE ALSO\n" + strings.Join(names, ",\n") + "\n")
-	return b.Bytes()
+	return []byte(b.String())
 }
 
 // roff escapes text for troff.
