@@ -91,15 +91,16 @@ var risky = map[string]struct{ who, why string }{
 // thirdParty says which module may be imported by which package. Tests may import what they like of
 // go.mod: docs/dependencies.md has the reasons.
 var thirdParty = map[string]string{
-	"golang.org/x/sys":                  "journal events/eventstest internal/filetree internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
-	"pgregory.net/rapid":                "events/eventstest storage/storagetest sandbox/sandboxtest",
-	"github.com/google/go-cmp":          "events/eventstest storage/storagetest sandbox/sandboxtest",
-	"github.com/elastic/go-seccomp-bpf": "internal/backend/linuxns",
-	"github.com/moby/sys/mountinfo":     "internal/backend/linuxns internal/backend/overlay sandbox/sandboxtest storage/storagetest",
-	"github.com/ulikunitz/xz":           "release",
-	"github.com/klauspost/compress":     "release release/embedded internal/backend/overlay",
-	"github.com/spf13/cobra":            "internal/cli",
-	"github.com/spf13/pflag":            "internal/cli",
+	"golang.org/x/sys":                     "journal events/eventstest internal/filetree internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
+	"pgregory.net/rapid":                   "events/eventstest storage/storagetest sandbox/sandboxtest",
+	"github.com/google/go-cmp":             "events/eventstest storage/storagetest sandbox/sandboxtest",
+	"github.com/elastic/go-seccomp-bpf":    "internal/backend/linuxns",
+	"github.com/moby/sys/mountinfo":        "internal/backend/linuxns internal/backend/overlay sandbox/sandboxtest storage/storagetest",
+	"github.com/ulikunitz/xz":              "release",
+	"github.com/klauspost/compress":        "release release/embedded internal/backend/overlay",
+	"github.com/clipperhouse/displaywidth": "internal/view/term",
+	"github.com/spf13/cobra":               "internal/cli",
+	"github.com/spf13/pflag":               "internal/cli",
 }
 
 // kernels are the ones whose files the rules are held against.

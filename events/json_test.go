@@ -138,6 +138,8 @@ func TestAppendJSON(t *testing.T) {
 		{"stringer", detailCase(stringerCase{3}), detailJSON(`"n=3"`)},
 		{"amount", detailCase(events.Amount{Done: 3, Total: 10, Unit: "files"}), detailJSON(`{"done":3,"total":10,"unit":"files"}`)},
 		{"amount_unknown", detailCase(events.Amount{}), detailJSON(`{"done":0}`)},
+		{"output", detailCase(events.Output{Lines: []string{"a \"b\"", "c\xff"}, Omitted: 7}), detailJSON(`{"output":["a \"b\"","c`+"\ufffd"+`"],"omitted":7}`)},
+		{"output_empty", detailCase(events.Output{}), detailJSON(`{"output":[]}`)},
 		{"raw", detailCase(rawCase{text: `[1,2]`}), detailJSON(`[1,2]`)},
 		{"raw_lines", detailCase(rawCase{text: "[1,\n 2]\n"}), detailJSON(`[1,2]`)},
 		{"raw_torn", detailCase(rawCase{text: "[1,\n"}), detailJSON(`{"!error":"unexpected end of JSON input"}`)},
@@ -234,6 +236,8 @@ func drawEvent(t *rapid.T) events.Event {
 		rapid.Map(rapid.Bool(), toAny), rapid.Map(rapid.Uint64(), toAny), rapid.Just[any](nil), rapid.Map(text, func(s string) any { return errors.New(s) }),
 		rapid.Map(rapid.SliceOf(number), toAny), rapid.Map(rapid.MapOf(text, number), toAny), rapid.Custom(func(t *rapid.T) any {
 			return events.Amount{Done: number.Draw(t, "done"), Total: number.Draw(t, "total"), Unit: text.Draw(t, "unit")}
+		}), rapid.Custom(func(t *rapid.T) any {
+			return events.Output{Lines: rapid.SliceOf(text).Draw(t, "lines"), Omitted: rapid.Int().Draw(t, "omitted")}
 		}))
 	var attrs func(depth int) []slog.Attr
 	attrs = func(depth int) []slog.Attr {

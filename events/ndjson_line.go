@@ -189,6 +189,14 @@ func detail(raw json.RawMessage) any {
 		if v := (Amount{Done: a.Done, Total: a.Total, Unit: a.Unit}); same(v, err) {
 			return v
 		}
+		var o struct {
+			Output  []string
+			Omitted int
+		}
+		err = json.Unmarshal(raw, &o)
+		if v := (Output{Lines: o.Output, Omitted: o.Omitted}); same(v, err) {
+			return v
+		}
 	case '"':
 		var s string
 		if err := json.Unmarshal(raw, &s); same(s, err) {

@@ -239,7 +239,7 @@ func TestNDJSONRoundTrip(t *testing.T) {
 			return s.Progress(events.Amount{Done: 1 << 40, Total: 1 << 41, Unit: "bytes"})
 		})
 		_ = s.Do(rawCase{text: `{"k": [1.50]}`}, func(s events.Step) error {
-			for _, v := range []any{"text", 7, 1.5, true, nil, struct{ X int }{1}, 1e21} {
+			for _, v := range []any{"text", 7, 1.5, true, nil, struct{ X int }{1}, 1e21, events.Output{Lines: []string{"a", ""}, Omitted: 3}} {
 				_ = s.Progress(v)
 			}
 			return events.Skip("so already")

@@ -50,32 +50,6 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestInterruptOnTerminal breaks off a start by the key, and sees the rollback.
-func TestInterruptOnTerminal(t *testing.T) {
-	everywhere(t, func(t *testing.T, at *place) {
-		slow(at)
-		x := newTerminal(t, at.p, 24, 100)
-		before := x.settings()
-		cmd := at.ioc("start", "web")
-		cmd.Env = append(cmd.Env, "TERM=xterm", "NO_COLOR=1")
-		x.start(cmd)
-		x.wait("▸ start web")
-		x.wait("▸ exec_start: sleep 1000")
-		x.wait("✓ exec /bin/sh")
-		x.press("\x03")
-		x.wait("ioc: interrupt: taking back what was done; once more leaves it as it is")
-		x.wait("↩ undo start init")
-		x.wait("✗ start web")
-		x.wait("ioc: exec_start web: interrupt")
-		if code := finish(t, cmd); code != 130 {
-			t.Errorf("exit code %d, want 130", code)
-		}
-		if after := x.settings(); after != before {
-			t.Errorf("terminal settings were %+v and are %+v", before, after)
-		}
-	})
-}
-
 // TestInterruptWhileReading breaks off a fetch whose archive does not come.
 func TestInterruptWhileReading(t *testing.T) {
 	everywhere(t, func(t *testing.T, at *place) {

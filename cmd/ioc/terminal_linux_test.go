@@ -94,6 +94,16 @@ func (x *terminal) start(cmd *exec.Cmd) {
 	begin(x.t, cmd)
 }
 
+// close closes the terminal, as its window or its connection does.
+func (x *terminal) close() {
+	x.t.Helper()
+	for _, f := range []*os.File{x.screen, x.keys} {
+		if err := f.Close(); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+}
+
 // press types.
 func (x *terminal) press(keys string) {
 	x.t.Helper()

@@ -32,6 +32,9 @@ func (*interruptError) FaultKind() fault.Kind { return fault.Cancelled }
 // up the rollback. After that signals do what they do to any program. While a session's program runs,
 // the signals are its own. The returned function ends all that.
 //
+// A terminal that is closed sends SIGHUP twice, itself and by its shell: nobody has asked for the second, and it
+// does not give up anything.
+//
 // A signal that was ignored when ioc was started (nohup, a job in the background) stays ignored.
 func interrupts(c *call, run stoppable, sc screen, s *session) (stop func()) {
 	fatal := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
@@ -62,6 +65,9 @@ func interrupts(c *call, run stoppable, sc screen, s *session) (stop func()) {
 					if c.unblock != nil {
 						c.unblock()
 					}
+					continue
+				}
+				if sig == syscall.SIGHUP {
 					continue
 				}
 				signal.Stop(ch)

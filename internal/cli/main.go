@@ -51,6 +51,7 @@ type call struct {
 	existing bool // open makes no root
 	events   mode
 	quiet    bool
+	verbose  bool
 	host     *ioc.Host
 	ndjson   *events.NDJSONWriter
 	outErr   error  // the first of writing to out
@@ -98,9 +99,15 @@ ioc run --release mydebian build make -C /src`,
 	flags.StringVar(&c.rootDir, "root", "", "keep everything below this `DIR`, and see nothing else; also IOC_ROOT")
 	flags.Var(&c.events, "events", "show progress as `MODE`: tree, plain, none, or ndjson: the events themselves on standard output, and nothing else there")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "show no progress: --events none")
+	flags.BoolVarP(&c.verbose, "verbose", "v", false, "show every step, with its attributes and the output of commands")
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		if c.quiet && c.events != "" && c.events != modeNone {
+		switch {
+		case c.quiet && c.events != "" && c.events != modeNone:
 			return misuse(cmd, "--quiet and --events %s contradict each other", c.events)
+		case c.quiet && c.verbose:
+			return misuse(cmd, "--quiet and --verbose contradict each other")
+		case c.verbose && c.events == modeNone:
+			return misuse(cmd, "--verbose and --events none contradict each other")
 		}
 		if c.quiet {
 			c.events = modeNone

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/view/term"
@@ -14,7 +15,7 @@ import (
 type mode string
 
 const (
-	modeTree   mode = "tree"   // a tree that grows: terminals
+	modeTree   mode = "tree"   // terminals: a tree that changes, or grows where nothing can be rewritten
 	modePlain  mode = "plain"  // a line for each step that ended: pipes
 	modeNDJSON mode = "ndjson" // the stream itself, on standard output
 	modeNone   mode = "none"
@@ -45,13 +46,21 @@ type screen interface {
 	Close()
 }
 
+// animated is a screen that changes while nothing happens.
+type animated interface {
+	// Tick shows how things are at a time since the run began.
+	Tick(at time.Duration)
+	// Forget is called when somebody else had the terminal.
+	Forget()
+}
+
 // screen is what the operation's progress is shown on. quiet is for commands that show something else:
 // they have no progress unless it was asked for.
 func (c *call) screen(quiet bool) screen {
 	m := c.events
 	if m == "" {
 		switch {
-		case quiet:
+		case quiet && !c.verbose:
 			m = modeNone
 		case term.IsTerminal(c.env.Stderr):
 			m = modeTree
@@ -61,9 +70,13 @@ func (c *call) screen(quiet bool) screen {
 	}
 	switch m {
 	case modeTree:
-		return term.NewTree(c.env.Stderr, c.terminal(c.env.Stderr))
+		o := c.terminal(c.env.Stderr)
+		if o.Live {
+			return term.NewLive(c.env.Stderr, o)
+		}
+		return term.NewTree(c.env.Stderr, o)
 	case modePlain:
-		return term.NewPlain(c.env.Stderr)
+		return term.NewPlain(c.env.Stderr, term.Options{Verbose: c.verbose})
 	case modeNDJSON:
 		return &ndjson{c.stream()}
 	default:
@@ -71,19 +84,30 @@ func (c *call) screen(quiet bool) screen {
 	}
 }
 
-// terminal is what f can do.
+// terminal is what f can do, and what was asked for.
 func (c *call) terminal(f *os.File) term.Options {
-	if !term.IsTerminal(f) {
-		return term.Options{ASCII: !c.utf8()}
-	}
+	o := term.Options{ASCII: !c.utf8(), Verbose: c.verbose}
 	name := c.env.Getenv("TERM")
-	smart := name != "dumb" && name != ""
-	return term.Options{
-		Color: smart && c.env.Getenv("NO_COLOR") == "",
-		Live:  smart,
-		ASCII: !c.utf8(),
-		Width: func() int { return term.Width(f) },
+	if !term.IsTerminal(f) || name == "dumb" || name == "" {
+		return o
 	}
+	o.Live = true
+	o.Color = c.env.Getenv("NO_COLOR") == ""
+	o.Size = func() (rows, cols int) {
+		r, c := term.Size(f)
+		return int(r), int(c)
+	}
+	o.Crops = c.crops(name)
+	return o
+}
+
+// crops says that the terminal is one of those that cut off lines when they are made narrower: xterm, which
+// tells so by a variable that others inherit and tmux hides, screen and the console.
+func (c *call) crops(name string) bool {
+	if c.env.Getenv("TMUX") != "" {
+		return false
+	}
+	return c.env.Getenv("XTERM_VERSION") != "" || c.env.Getenv("STY") != "" || name == "linux"
 }
 
 // utf8 says that the locale's characters are Unicode's.

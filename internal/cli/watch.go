@@ -2,7 +2,10 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/libioc/ioc/events"
@@ -22,12 +25,12 @@ func watch[T any](c *call, op events.Op[T]) (T, error) {
 func follow[T any](c *call, op events.Op[T], sc screen, s *session) (T, error) {
 	run := op.Start(c.ctx)
 	defer interrupts(c, run, sc, s)()
+	defer sc.Close() // a panic goes on below what is shown
 	defer animate(sc)()
 	for ev := range run.Events() {
 		s.saw(ev)
 		sc.Add(ev)
 	}
-	sc.Close()
 	v, err := run.Wait()
 	if left := run.Residue(); len(left) > 0 {
 		err = &residueError{cause: err, left: left}
@@ -56,11 +59,13 @@ func (*residueError) FaultKind() fault.Kind { return fault.Residue }
 
 // animate lets sc repaint what it shows of pending steps until the returned function is called.
 func animate(sc screen) (stop func()) {
-	live, ok := sc.(interface{ Tick(at time.Duration) })
+	live, ok := sc.(animated)
 	if !ok {
 		return func() {}
 	}
 	began := time.Now()
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
 	done := make(chan struct{})
 	var wait sync.WaitGroup
 	wait.Go(func() {
@@ -70,12 +75,15 @@ func animate(sc screen) (stop func()) {
 			select {
 			case <-t.C:
 				live.Tick(time.Since(began))
+			case <-continued:
+				live.Forget()
 			case <-done:
 				return
 			}
 		}
 	})
 	return func() {
+		signal.Stop(continued)
 		close(done)
 		wait.Wait()
 	}

@@ -2,105 +2,86 @@ package term
 
 import (
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/internal/view"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing them")
 
 // TestGolden shows recorded streams. Clock and width are theirs, so every run gives the same.
 func TestGolden(t *testing.T) {
-	streams, err := filepath.Glob("testdata/*.ndjson")
-	if err != nil || len(streams) == 0 {
-		t.Fatal("no streams", err)
+	forms := map[string]func(io.Writer, []events.Event){
+		"plain": func(w io.Writer, all []events.Event) { feed(NewPlain(w, Options{}), all) },
+		"tree":  func(w io.Writer, all []events.Event) { feed(NewTree(w, Options{}), all) },
+		"ascii": func(w io.Writer, all []events.Event) { feed(NewTree(w, Options{ASCII: true}), all) },
+		"color": func(w io.Writer, all []events.Event) { folded(t, w, all, Options{Color: true}) },
+		"print": func(w io.Writer, all []events.Event) { folded(t, w, all, Options{}) },
+		"full":  func(w io.Writer, all []events.Event) { folded(t, w, all, Options{Verbose: true, Whole: true}) },
 	}
-	for _, path := range streams {
-		name := strings.TrimSuffix(filepath.Base(path), ".ndjson")
-		forms := map[string]func(*strings.Builder) interface{ Add(events.Event) }{
-			"plain": func(w *strings.Builder) interface{ Add(events.Event) } { return NewPlain(w) },
-			"tree":  func(w *strings.Builder) interface{ Add(events.Event) } { return NewTree(w, Options{}) },
-			"ascii": func(w *strings.Builder) interface{ Add(events.Event) } { return NewTree(w, Options{ASCII: true}) },
-			"color": func(w *strings.Builder) interface{ Add(events.Event) } { return NewTree(w, Options{Color: true}) },
-		}
-		for form, make := range forms {
+	for name, all := range streams(t) {
+		golden := readGolden(t, name+".lines")
+		for form, show := range forms {
 			t.Run(name+"/"+form, func(t *testing.T) {
 				var out strings.Builder
-				sink := make(&out)
-				for _, ev := range stream(t, path) {
-					sink.Add(ev)
-				}
-				compare(t, strings.TrimSuffix(path, ".ndjson")+"."+form, out.String())
+				show(&out, all)
+				golden.compare(t, form, out.String())
 			})
 		}
+		golden.write(t)
 	}
 }
 
-// TestLive shows a stream on a terminal that is repainted after every event: whatever is painted is taken
-// away again, so that what stays is what a file would hold.
-func TestLive(t *testing.T) {
-	streams, err := filepath.Glob("testdata/*.ndjson")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range streams {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".ndjson"), func(t *testing.T) {
-			var live, file strings.Builder
-			screen := NewTree(&live, Options{Live: true, Width: func() int { return 40 }})
-			plain := NewTree(&file, Options{})
-			for _, ev := range stream(t, path) {
-				plain.Add(ev)
-				screen.Add(ev)
-				screen.Tick(ev.At)
-				if at := lastLine(live.String()); len([]rune(at)) > 39 {
-					t.Fatalf("a line of %d characters cannot be rewritten at 40 columns: %q", len([]rune(at)), at)
-				}
-			}
-			screen.Close()
-			if diff := cmp.Diff(file.String(), rendered(live.String())); diff != "" {
-				t.Errorf("what stays on a terminal is not what is in a file (-file +terminal):\n%s", diff)
-			}
-		})
+func feed(sink interface{ Add(events.Event) }, all []events.Event) {
+	for _, ev := range all {
+		sink.Add(ev)
 	}
 }
 
-// lastLine is what stands at the cursor.
-func lastLine(s string) string {
-	s = s[strings.LastIndexByte(s, '\n')+1:]
-	if i := strings.LastIndex(s, clearLine); i >= 0 {
-		s = s[i+len(clearLine):]
+func folded(t *testing.T, w io.Writer, all []events.Event, o Options) {
+	t.Helper()
+	var tree view.Tree
+	feed(adder{&tree}, all)
+	if err := Print(w, &tree, o); err != nil {
+		t.Error(err)
 	}
-	return s
 }
 
-const clearLine = "\r\x1b[K"
+// adder takes no interest in the step.
+type adder struct{ t *view.Tree }
 
-// rendered is what a terminal shows of s.
-func rendered(s string) string {
-	var b strings.Builder
-	for line := range strings.Lines(s) {
-		if i := strings.LastIndex(line, clearLine); i >= 0 {
-			line = line[i+len(clearLine):]
-		}
-		b.WriteString(line)
+func (a adder) Add(ev events.Event) { a.t.Add(ev) }
+
+// streams reads the recorded streams, also those that were cut.
+func streams(t *testing.T) map[string][]events.Event {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/*.ndjson")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no streams", err)
 	}
-	return b.String()
+	all := map[string][]events.Event{}
+	for _, path := range paths {
+		all[strings.TrimSuffix(filepath.Base(path), ".ndjson")] = stream(t, path)
+	}
+	return all
 }
 
-// stream reads a recorded stream, also one that was cut.
-func stream(t *testing.T, path string) []events.Event {
+func stream(t *testing.T, path string) (all []events.Event) {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var all []events.Event
 	for ev, err := range events.ReadNDJSON(f) {
 		if err != nil {
 			t.Fatal(err)
@@ -110,19 +91,52 @@ func stream(t *testing.T, path string) []events.Event {
 	return all
 }
 
-func compare(t *testing.T, path, got string) {
+// golden is a file of what is expected, by name.
+type golden struct {
+	path    string
+	archive *txtar.Archive
+}
+
+func readGolden(t *testing.T, name string) *golden {
 	t.Helper()
+	g := &golden{path: filepath.Join("testdata", name), archive: &txtar.Archive{}}
 	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
+		return g
 	}
-	want, err := os.ReadFile(path)
+	a, err := txtar.ParseFile(g.path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
+	g.archive = a
+	return g
+}
+
+// compare holds got against what is expected.
+func (g *golden) compare(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		g.archive.Files = append(g.archive.Files, txtar.File{Name: name, Data: []byte(got)})
+		return
+	}
+	for _, f := range g.archive.Files {
+		if f.Name == name {
+			if diff := cmp.Diff(string(f.Data), got); diff != "" {
+				t.Errorf("%s, %s (-want +got):\n%s", g.path, name, diff)
+			}
+			return
+		}
+	}
+	t.Errorf("%s has no %s", g.path, name)
+}
+
+// write puts down what came if that was asked for.
+func (g *golden) write(t *testing.T) {
+	t.Helper()
+	if !*update {
+		return
+	}
+	slices.SortFunc(g.archive.Files, func(a, b txtar.File) int { return strings.Compare(a.Name, b.Name) })
+	if err := os.WriteFile(g.path, txtar.Format(g.archive), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

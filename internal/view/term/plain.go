@@ -14,13 +14,14 @@ import (
 // the step that had it and by the whole. It is not for concurrent use.
 type Plain struct {
 	w    io.Writer
+	opts Options
 	tree view.Tree
 	mute bool
 	err  error
 }
 
-// NewPlain prints to w.
-func NewPlain(w io.Writer) *Plain { return &Plain{w: w} }
+// NewPlain prints to w. Of opts it heeds Verbose only.
+func NewPlain(w io.Writer, opts Options) *Plain { return &Plain{w: w, opts: opts} }
 
 // Err is the first error of writing; nothing is written after it.
 func (p *Plain) Err() error { return p.err }
@@ -34,26 +35,57 @@ func (*Plain) Close() {}
 // Add shows ev.
 func (p *Plain) Add(ev events.Event) {
 	n := p.tree.Add(ev)
-	if ev.Phase != events.End || p.mute || p.err != nil {
+	if p.mute || p.err != nil {
 		return
 	}
-	_, p.err = io.WriteString(p.w, plainLine(n))
+	var b strings.Builder
+	switch out, said := ev.Detail.(events.Output); {
+	case ev.Phase == events.End:
+		b.WriteString(p.line(n))
+		if n.Status == events.Failed && n.Output != nil && !p.opts.Verbose {
+			saidLines(&b, n, n.Output.Lines)
+		}
+	case said && p.opts.Verbose:
+		saidLines(&b, n, out.Lines)
+	}
+	if b.Len() > 0 {
+		_, p.err = io.WriteString(p.w, b.String())
+	}
 }
 
-// plainLine reads "done     start web > sandbox.spawn web 12ms".
-func plainLine(n *view.Node) string {
+// saidLines reads "said     start web > exec_start: make: no such file".
+func saidLines(b *strings.Builder, n *view.Node, lines []string) {
+	for _, line := range lines {
+		if line = tabs(line); line == "" {
+			continue
+		}
+		fmt.Fprintf(b, "%-8s %s: %s\n", "said", path(n), line)
+	}
+}
+
+func path(n *view.Node) string {
 	path := Printable(n.Title)
 	for up := n.Parent; up != nil; up = up.Parent {
 		path = Printable(up.Title) + " > " + path
 	}
+	return path
+}
+
+// line reads "done     start web > sandbox.spawn web 12ms".
+func (p *Plain) line(n *view.Node) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-8s %s", plainWord(n), path)
+	fmt.Fprintf(&b, "%-8s %s", plainWord(n), path(n))
+	if p.opts.Verbose {
+		if text := attributes(n.Payload); text != "" {
+			b.WriteString(" " + text)
+		}
+	}
 	if d := duration(n.Dur); d != "" {
 		b.WriteString(" " + d)
 	}
 	if skip, ok := errors.AsType[*events.SkipError](n.Err); ok && n.Status == events.Skipped {
 		b.WriteString(": " + sentence(skip.Why))
-	} else if n.Status == events.Failed && (!n.Said() || n.Parent == nil) {
+	} else if n.Status == events.Failed && n.Err != nil && (!n.Said() || n.Parent == nil) {
 		b.WriteString(": " + sentence(n.Err.Error()))
 	}
 	b.WriteByte('\n')
@@ -62,11 +94,10 @@ func plainLine(n *view.Node) string {
 
 // plainWord says what became of a step.
 func plainWord(n *view.Node) string {
-	undo := n.Kind == events.Undo || n.Kind == events.Revert
 	switch {
-	case undo && n.Status == events.Failed:
+	case n.Undoing() && n.Status == events.Failed:
 		return "left"
-	case undo && n.Status == events.Succeeded:
+	case n.Undoing() && n.Status == events.Succeeded:
 		return "undone"
 	case n.Status == events.Succeeded:
 		return "done"

@@ -41,12 +41,3 @@ func sentence(s string) string {
 	lines := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
 	return Printable(strings.Join(lines, "; "))
 }
-
-// cut shortens s to width characters; a line that wraps could not be rewritten.
-func cut(s string, width int, with string) string {
-	if width <= 0 || utf8.RuneCountInString(s) <= width {
-		return s
-	}
-	keep := max(width-utf8.RuneCountInString(with), 0)
-	return string([]rune(s)[:keep]) + with
-}
