@@ -138,7 +138,7 @@ func TestAppendJSON(t *testing.T) {
 		{"stringer", detailCase(stringerCase{3}), detailJSON(`"n=3"`)},
 		{"amount", detailCase(events.Amount{Done: 3, Total: 10, Unit: "files"}), detailJSON(`{"done":3,"total":10,"unit":"files"}`)},
 		{"amount_unknown", detailCase(events.Amount{}), detailJSON(`{"done":0}`)},
-		{"output", detailCase(events.Output{Lines: []string{"a \"b\"", "c\xff"}, Omitted: 7}), detailJSON(`{"output":["a \"b\"","c`+"\ufffd"+`"],"omitted":7}`)},
+		{"output", detailCase(events.Output{Lines: []string{"a \"b\"", "c\xff"}, Omitted: 7}), detailJSON(`{"output":["a \"b\"","c` + "\ufffd" + `"],"omitted":7}`)},
 		{"output_empty", detailCase(events.Output{}), detailJSON(`{"output":[]}`)},
 		{"raw", detailCase(rawCase{text: `[1,2]`}), detailJSON(`[1,2]`)},
 		{"raw_lines", detailCase(rawCase{text: "[1,\n 2]\n"}), detailJSON(`[1,2]`)},
