@@ -29,6 +29,7 @@ internal/run                 : fault
 internal/lock                : events fault
 internal/download            : events fault internal/atomicfile internal/lock
 journal                      : events fault internal/atomicfile
+history                      : events fault
 events/eventstest            : events fault journal
 config                       : fault internal/nearest
 storage                      : events fault
@@ -46,12 +47,12 @@ internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
 internal/backend/all         : events fault storage sandbox internal/backend/...
-.                            : events fault selector config jail release release/embedded storage sandbox journal internal/atomicfile internal/lock internal/backend/all internal/nearest
+.                            : events fault history selector config jail release release/embedded storage sandbox journal internal/atomicfile internal/lock internal/backend/all internal/nearest
 internal/nearest             :
 internal/itest               :
 internal/view                : events fault
 internal/view/term           : events fault internal/view
-internal/cli                 : . events fault config jail journal release sandbox selector storage internal/nearest internal/view internal/view/term
+internal/cli                 : . events fault history config jail journal release sandbox selector storage internal/nearest internal/view internal/view/term internal/view/svg
 cmd/ioc                      : internal/cli
 internal/bench               : . events fault journal sandbox storage internal/backend/linuxns internal/run
 `
@@ -79,7 +80,7 @@ var risky = map[string]struct{ who, why string }{
 		"host commands go through internal/run; the crash harness and linuxns start their own program again",
 	},
 	"syscall": {
-		"journal events/eventstest internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli internal/bench internal/download sandbox sandbox/sandboxtest jail",
+		"journal history events/eventstest internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli internal/bench internal/download sandbox sandbox/sandboxtest jail",
 		"kernel calls belong to a mechanism; the sandbox contract and those who speak it use the names of signals and errors",
 	},
 	"net":      {"release internal/backend/... internal/download internal/cli", "the domain does not talk to a network"},
@@ -99,6 +100,7 @@ var thirdParty = map[string]string{
 	"github.com/ulikunitz/xz":              "release",
 	"github.com/klauspost/compress":        "release release/embedded internal/backend/overlay",
 	"github.com/clipperhouse/displaywidth": "internal/view/term",
+	"github.com/fsnotify/fsnotify":         "history",
 	"github.com/spf13/cobra":               "internal/cli",
 	"github.com/spf13/pflag":               "internal/cli",
 }

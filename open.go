@@ -1,6 +1,7 @@
 package ioc
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/history"
 	"github.com/libioc/ioc/internal/atomicfile"
 	"github.com/libioc/ioc/internal/backend/all"
 	"github.com/libioc/ioc/internal/lock"
@@ -51,6 +53,10 @@ type Options struct {
 	// Durability is what the journal survives. The zero value is a power cut.
 	Durability journal.Durability
 
+	// Command is what the history says that operations are run by. Empty: the name of the program. It should
+	// not have arguments in it, which may be secrets.
+	Command string
+
 	boot journal.BootID // for tests; zero: as the system says
 }
 
@@ -70,6 +76,7 @@ type Host struct {
 	locks   *lock.Table
 	sources sources
 	preset  []events.Option
+	history *history.Dir // nil: a dry run
 }
 
 // Open opens a host, and makes its directories if there are none. It recovers nothing: the next
@@ -117,6 +124,11 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		events.WithRegistry(registry),
 		events.WithOrigin(name, os.Getpid()),
 		events.WithRollbackTimeout(o.RollbackTimeout),
+	}
+	if !h.backend.DryRun {
+		h.history = history.In(filepath.Join(h.root, "history"), history.Limits{})
+		by := history.Origin{UID: os.Getuid(), Command: cmp.Or(o.Command, filepath.Base(os.Args[0]))}
+		h.preset = append(h.preset, events.WithSinks(h.history.Recorder(by)))
 	}
 	return h, nil
 }

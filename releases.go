@@ -39,7 +39,8 @@ func (h *Host) Fetch(o FetchOptions) events.Op[release.Info] {
 		src, err = h.sources.find(name)
 	}
 	if err != nil { // it is for the stream to say
-		return events.New(&release.Importing{Name: name}, func(events.Step) (i release.Info, _ error) { return i, err })
+		return events.New(&release.Importing{Name: name}, func(events.Step) (i release.Info, _ error) { return i, err }).
+			With(h.preset...)
 	}
 	op := release.Import(h.backend.Storage, release.ImportOptions{Name: name, Source: src, SHA256: o.SHA256, Policy: o.Policy})
 	return op.After(h.alone("fetch", name, true)).With(h.preset...)

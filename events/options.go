@@ -26,6 +26,10 @@ type Sink func(ev *Event)
 // WithSink adds a sink. Sinks are called in the order added.
 func WithSink(s Sink) Option { return func(c *config) { c.sinks = append(c.sinks, s) } }
 
+// WithSinks adds a sink of its own to every run: f is called when a run is prepared and must do nothing
+// else than make it. It is for a preset of operations whose sinks keep something of their run.
+func WithSinks(f func() Sink) Option { return func(c *config) { c.sinks = append(c.sinks, f()) } }
+
 // WithJournal makes what the run registers survive the process.
 func WithJournal(j Journal) Option { return func(c *config) { c.journal = j } }
 

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// files are all below the root but the journal's slots and what the kernel keeps for an overlay: with
+// files are all below the root but the journal's slots, the history and what the kernel keeps for an overlay: with
 // type, mode, owner, attributes and content, and the time of those that are older than these tests.
 func (w *world) files() error {
 	var lines []string
@@ -30,6 +30,8 @@ func (w *world) files() error {
 		switch parts := strings.Split(name, "/"); {
 		case name == "id", parts[0] == "journal" && len(parts) == 2 && strings.HasPrefix(parts[1], "slot-"):
 			return nil
+		case name == "history": // it tells what was done, and is no part of what is to be as before
+			return fs.SkipDir
 		case parts[0] == "layers" && len(parts) == 4 && parts[2] == "work":
 			return fs.SkipDir
 		}
