@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/jail"
 )
@@ -100,6 +101,11 @@ func TestAttributes(t *testing.T) {
 		if a.Help == "" {
 			t.Errorf("%s: no help", a.Name)
 		}
-		i.Value(a.Name)
+		if a.Name != "source" && i.Value(a.Name) != "" && i.Value(a.Name) != "no" {
+			t.Errorf("%s of nothing: got %q", a.Name, i.Value(a.Name))
+		}
+		if _, ok := config.Lookup(a.Name); ok {
+			t.Errorf("%s is a property, too", a.Name)
+		}
 	}
 }

@@ -76,6 +76,10 @@ func TestFind(t *testing.T) {
 		{"user.a b", fault.Invalid, ""},
 		{"name", fault.Invalid, "rename the jail"},
 		{"vnet", fault.NotSupported, ""},
+		{"em0_mac", fault.NotSupported, ""},
+		{"allow_mlock", fault.NotSupported, ""},
+		{"vnte", fault.Invalid, "did you mean vnet?"},
+		{"a.b_mac", fault.Invalid, ""},
 	} {
 		p, err := config.Find(c.name)
 		switch {
@@ -93,7 +97,7 @@ func TestFind(t *testing.T) {
 
 // TestTable holds the table against itself.
 func TestTable(t *testing.T) {
-	all := config.Properties()
+	all := config.Known()
 	if !slices.IsSortedFunc(all, func(a, b config.Property) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Error("the table is not in the order of its names")
 	}
@@ -101,8 +105,14 @@ func TestTable(t *testing.T) {
 		if v, err := p.Type.Canonical(p.Default); err != nil || v != p.Default {
 			t.Errorf("%s: default %q is written down as %q, %v", p.Name, p.Default, v, err)
 		}
-		if p.Help == "" {
-			t.Errorf("%s: no help", p.Name)
+		if p.Help == "" || !slices.Contains(config.Topics(), p.Topic) {
+			t.Errorf("%s: no help, or no topic", p.Name)
+		}
+		if lacks := p.Linux != config.Works || p.FreeBSD != config.Works; lacks != (p.Lack != "") {
+			t.Errorf("%s: Linux %s, FreeBSD %s: %q", p.Name, p.Linux, p.FreeBSD, p.Lack)
+		}
+		if _, err := config.Find(p.Name); (err == nil) != p.Works() {
+			t.Errorf("Find(%q): got %v, and it works: %v", p.Name, err, p.Works())
 		}
 	}
 }

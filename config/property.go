@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/nearest"
@@ -19,27 +21,45 @@ type Property struct {
 	Type    Type
 	Default string // holds where nothing is set; None: nothing does
 	When    When
+	Unit    string // of a number; empty: none, or the type says it
 	Needs   string // the feature of the sandbox without which it has no effect; empty: none
 	Help    string // what it does, as a phrase
+
+	Topic          string  // what it is about, as a heading
+	Linux, FreeBSD Support // whether it has an effect there
+	Lack           string  // why not where it has none, as a phrase; empty if it has one everywhere
 }
+
+// Support says whether a property has an effect on a system.
+type Support uint8
+
+// The ways of support.
+const (
+	Never Support = iota // the system has nothing like it
+	Later                // ioc does not do it yet
+	Works
+)
+
+// String reads "never", "not yet" or "yes".
+func (s Support) String() string { return [...]string{"never", "not yet", "yes"}[s] }
 
 // When says when a change of a property takes effect.
 type When uint8
 
 // The times.
 const (
-	AtOnce  When = iota // the next time somebody looks
-	AtStart             // the next time the jail is started
-	Never               // it is chosen at creation
+	AtOnce     When = iota // the next time somebody looks
+	AtStart                // the next time the jail is started
+	AtCreation             // it cannot be changed
 )
 
-// String reads "at once", "at start" or "never".
+// String reads "at once", "at start" or "at creation".
 func (w When) String() string {
 	switch w {
 	case AtStart:
 		return "at start"
-	case Never:
-		return "never"
+	case AtCreation:
+		return "at creation"
 	default:
 		return "at once"
 	}
@@ -48,69 +68,95 @@ func (w When) String() string {
 // userPrefix begins the names that are the user's own.
 const userPrefix = "user."
 
-// Properties lists what has an effect, in the order of their names. Names below user. are free.
-func Properties() []Property {
-	return []Property{
-		{"boot", Bool, "no", AtOnce, "", "start the jail when the host boots"},
-		{"exec_jail_user", Text, "root", AtOnce, "", "the user that commands run as in the jail"},
-		{"exec_start", Text, None, AtStart, "", "shell command that is run in the jail when it has been started; the start fails with it"},
-		{"exec_stop", Text, None, AtOnce, "", "shell command that is run in the jail before it is stopped"},
-		{"exec_timeout", Seconds, "600", AtOnce, "", "how long exec_start and exec_stop may take, in seconds"},
-		{"host_hostname", Hostname, None, AtStart, "", "the jail's host name; none: its own name"},
-		{"maxproc", Count, None, AtStart, "PIDs", "how many processes and threads the jail may have"},
-		{"memoryuse", Size, None, AtStart, "Memory", "how much memory the jail may use"},
-		{"notes", Text, None, AtOnce, "", "a remark for people"},
-		{"pcpu", Count, None, AtStart, "CPU", "how much processor time the jail may use, in percent of one processor"},
-		{"priority", Int, "0", AtOnce, "", "the order in which jails are started: lower ones first"},
-		{"release", Text, None, Never, "", "the release that the jail was made from"},
-		{"stop_timeout", Seconds, "30", AtOnce, "", "how long the jail's processes have to end when it is stopped, in seconds; 0: they are killed at once"},
-		{"tags", List, None, AtOnce, "", "words to choose jails by"},
-		{"template", Bool, "no", AtOnce, "", "the jail is there to be cloned"},
+// table is made when it is first asked for, which many commands do not, and never changes.
+var table = sync.OnceValue(func() map[string]Property { //nolint:gochecknoglobals // a constant
+	all := map[string]Property{}
+	for _, topic := range [][]Property{jails(), networks(), limits(), hooks(), files(), hosts(), parameters()} {
+		for _, p := range topic {
+			all[p.Name] = p
+		}
 	}
+	return all
+})
+
+// Known lists the properties that ioc or libioc knows, in the order of their names. Names below user.
+// are free.
+func Known() []Property {
+	return slices.SortedFunc(maps.Values(table()), func(a, b Property) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// elsewhere lists libioc's names that mean something on another system, or not yet.
-func elsewhere() []string {
-	return strings.Fields(`allow_chflags allow_mlock allow_mount allow_mount_devfs allow_mount_fdescfs allow_mount_fusefs
-		allow_mount_nullfs allow_mount_procfs allow_mount_tmpfs allow_mount_zfs allow_quotas allow_raw_sockets
-		allow_set_hostname allow_socket_af allow_sysvipc allow_vmm basejail basejail_type children_max clonejail
-		coredumpsize cputime datasize defaultrouter defaultrouter6 depends devfs_ruleset enforce_statfs exec_clean
-		exec_created exec_fib exec_poststart exec_poststop exec_prestart exec_prestop host_domainname host_hostuuid
-		hostid hostid_strict_check interfaces ip4 ip4_addr ip4_saddrsel ip6 ip6_addr ip6_saddrsel jail_zfs
-		jail_zfs_dataset legacy login_flags mac_prefix memorylocked mount_devfs mount_fdescfs mount_linprocfs
-		mount_procfs msgqqueued msgqsize nmsgq nsem nsemop nshm nthr openfiles provision.method provision.rev
-		provision.source pseudoterminals readbps readiops resolver rlimits securelevel shmsize stacksize swapuse
-		sysvmsg sysvsem sysvshm tag type vmemoryuse vnet vnet_interfaces wallclock writebps writeiops`)
+// Properties lists those that have an effect, in the order of their names.
+func Properties() []Property {
+	return slices.DeleteFunc(Known(), func(p Property) bool { return !p.Works() })
 }
+
+// Works reports whether there is a system on which p has an effect today. That is Linux or none: what
+// FreeBSD can do is not asked before ioc runs there.
+func (p Property) Works() bool { return p.Linux == Works }
+
+// Lookup gives the property called name, whether it has an effect or not.
+func Lookup(name string) (Property, bool) {
+	if p, ok := table()[name]; ok {
+		return p, true
+	}
+	if rest, ok := strings.CutPrefix(name, userPrefix); ok && validKey(rest) == nil {
+		return Property{
+			Name: name, Type: Text, Default: None, Help: "the user's own", Topic: topicJail, Linux: Works, FreeBSD: Later,
+		}, true
+	}
+	if nic, ok := strings.CutSuffix(name, macSuffix); ok && validKey(nic) == nil && !strings.Contains(nic, ".") {
+		return group(topicNetwork, Later, Later, lackNetwork, []Property{
+			{Name: name, Type: List, When: AtStart, Help: "the MAC addresses of " + nic + " and of its other end"},
+		})[0], true
+	}
+	return Property{}, false
+}
+
+// macSuffix ends the names that begin with an interface's.
+const macSuffix = "_mac"
 
 // identity lists libioc's names that are the jail's name, which is its dataset's and not configured.
 func identity() []string { return []string{"id", "name", "uuid"} }
 
 // Find gives the property called name. A name that ioc knows but cannot give an effect to is
-// fault.NotSupported; any other is fault.Invalid and the error suggests the nearest name.
+// fault.NotSupported, and the error says why; any other is fault.Invalid and the error suggests the nearest name.
 func Find(name string) (Property, error) {
-	all := Properties()
-	if i := slices.IndexFunc(all, func(p Property) bool { return p.Name == name }); i >= 0 {
-		return all[i], nil
+	if p, ok := Lookup(name); ok {
+		return p, p.refuse()
 	}
 	if rest, ok := strings.CutPrefix(name, userPrefix); ok {
-		if err := validKey(rest); err != nil {
-			return Property{}, fault.New("property", fault.Invalid, name, err)
-		}
-		return Property{Name: name, Type: Text, Default: None, Help: "the user's own"}, nil
+		return Property{}, fault.New("property", fault.Invalid, name, validKey(rest))
 	}
-	switch {
-	case slices.Contains(identity(), name):
+	if slices.Contains(identity(), name) {
 		return Property{}, fault.New("property", fault.Invalid, name, errors.New("it is the jail's name")).
 			WithRemedy("rename the jail")
-	case slices.Contains(elsewhere(), name):
-		return Property{}, fault.New("property", fault.NotSupported, name, errors.New("it has no effect here"))
 	}
 	err := fault.New("property", fault.Invalid, name, errors.New("there is none of that name"))
-	if near := nearest.Word(name, append(names(all), elsewhere()...)); near != "" {
+	if near := Nearest(name); near != "" {
 		return Property{}, err.WithRemedy("did you mean " + near + "?")
 	}
 	return Property{}, err
+}
+
+// Nearest is the property that was probably meant by a misspelt name, "" if none is near. One that has
+// an effect comes first.
+func Nearest(name string) string {
+	if near := nearest.Word(name, names(Properties())); near != "" {
+		return near
+	}
+	return nearest.Word(name, names(Known()))
+}
+
+// refuse is the error of a property without an effect.
+func (p Property) refuse() error {
+	switch p.Linux {
+	case Works:
+		return nil
+	case Later:
+		return fault.New("property", fault.NotSupported, p.Name, errors.New("not yet: "+p.Lack))
+	default:
+		return fault.New("property", fault.NotSupported, p.Name, errors.New("it has no effect here: "+p.Lack))
+	}
 }
 
 func names(all []Property) []string {

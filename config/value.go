@@ -29,6 +29,23 @@ func (t Type) String() string {
 	return [...]string{"text", "yes or no", "integer", "count", "seconds", "size", "list", "host name"}[t]
 }
 
+// Types lists the types.
+func Types() []Type { return []Type{Text, Bool, Int, Count, Seconds, Size, List, Hostname} }
+
+// Form says how a value of the type is written, as a phrase.
+func (t Type) Form() string {
+	return [...]string{
+		"anything without a zero byte",
+		"yes or no; on, off, true, false, 1 and 0 are read, too",
+		"a whole number",
+		"a whole number from 1; deny=100, 100:deny and deny=100/jail are read, too, as rctl(8) has them",
+		"a whole number of seconds, up to a day",
+		"a number of bytes, with K, M, G or T for powers of 1024; deny=1G, 1G:deny and deny=1G/jail are read, too",
+		"words, separated by commas or blanks",
+		"letters, digits, hyphens, underscores and dots, at most 64",
+	}[t]
+}
+
 // Canonical gives the one form of a value that is written down, or says what is wrong with it. What
 // is Unset gives None.
 func (t Type) Canonical(value string) (string, error) {

@@ -1,7 +1,6 @@
 package jail
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -20,28 +19,56 @@ type Attribute struct {
 	Name string
 	Kind selector.Kind
 	Help string // as a phrase
-	of   func(i *Info) string
 }
 
 // Attributes lists them in the order of their names. None has the name of a property.
 func Attributes() []Attribute {
 	return []Attribute{
-		{"broken", selector.Bool, "the jail cannot be used as it is", func(i *Info) string { return yes(i.State == Broken) }},
-		{"created", selector.Date, "when the jail was made", func(i *Info) string { return date(i.Created) }},
-		{"dir", selector.Text, "where its config.json and fstab are", func(i *Info) string { return i.Dir }},
-		{"name", selector.Text, "the jail's name", func(i *Info) string { return string(i.Name) }},
-		{"origin", selector.Text, "what the jail was made from", func(i *Info) string { return i.Origin.String() }},
-		{"pid", selector.Integer, "its first process, while it runs", func(i *Info) string { return number(i.Sandbox.PID) }},
-		{"reason", selector.Text, "why it is dead or broken", func(i *Info) string { return i.Reason }},
-		{"running", selector.Bool, "its processes run", func(i *Info) string { return yes(i.alive) }},
-		{"source", selector.Text, "the root it is in", func(*Info) string { return Source }},
-		{"started", selector.Date, "since when it runs", func(i *Info) string { return date(i.Started) }},
-		{"state", selector.Text, "stopped, running, stopping, dead or broken", func(i *Info) string { return string(i.State) }},
+		{"broken", selector.Bool, "the jail cannot be used as it is"},
+		{"created", selector.Date, "when the jail was made"},
+		{"dir", selector.Text, "where its config.json and fstab are"},
+		{"name", selector.Text, "the jail's name"},
+		{"origin", selector.Text, "what the jail was made from"},
+		{"pid", selector.Integer, "its first process, while it runs"},
+		{"reason", selector.Text, "why it is dead or broken"},
+		{"running", selector.Bool, "its processes run"},
+		{"source", selector.Text, "the root it is in"},
+		{"started", selector.Date, "since when it runs"},
+		{"state", selector.Text, "stopped, running, stopping, dead or broken"},
 	}
 }
 
+func (i *Info) attribute(name string) (value string, ok bool) {
+	switch name {
+	case "broken":
+		return yes(i.State == Broken), true
+	case "created":
+		return date(i.Created), true
+	case "dir":
+		return i.Dir, true
+	case "name", "id", "uuid": // libioc's three names of one thing
+		return string(i.Name), true
+	case "origin":
+		return i.Origin.String(), true
+	case "pid":
+		return number(i.Sandbox.PID), true
+	case "reason":
+		return i.Reason, true
+	case "running":
+		return yes(i.alive), true
+	case "source":
+		return Source, true
+	case "started":
+		return date(i.Started), true
+	case "state":
+		return string(i.State), true
+	}
+	return "", false
+}
+
 // Kind gives the kind of a property's or an attribute's values, as selectors compare them. It is a
-// selector.Schema: a name that there is none of is fault.Invalid, with the nearest one. What has no effect here can still be configured.
+// selector.Schema. A name that there is none of is fault.Invalid, with the nearest one; what has no
+// effect here can be configured all the same, and has a kind.
 func Kind(name string) (selector.Kind, error) {
 	var names []string
 	for _, a := range Attributes() {
@@ -50,23 +77,19 @@ func Kind(name string) (selector.Kind, error) {
 		}
 		names = append(names, a.Name)
 	}
-	switch name {
-	case "id", "uuid":
+	switch {
+	case name == "id" || name == "uuid":
 		return selector.Text, nil
-	case "tag":
+	case name == "tag":
 		return selector.List, nil
-	}
-	if strings.HasPrefix(name, "user.") {
+	case strings.HasPrefix(name, "user."):
 		return selector.Free, nil
 	}
-	p, err := config.Find(name)
-	if err == nil {
+	if p, ok := config.Lookup(name); ok {
 		return kindOf(p.Type), nil
 	}
-	if errors.Is(err, fault.NotSupported) {
-		return selector.Text, nil
-	}
-	for _, p := range config.Properties() {
+	_, err := config.Find(name)
+	for _, p := range config.Known() {
 		names = append(names, p.Name)
 	}
 	if near := nearest.Word(name, names); near != "" {
@@ -98,15 +121,10 @@ func (i *Info) Identity() (source, name string) { return Source, string(i.Name) 
 
 // Value is what holds for a property or an attribute, "" if nothing does.
 func (i *Info) Value(name string) string {
-	for _, a := range Attributes() {
-		if a.Name == name {
-			return a.of(i)
-		}
+	if v, ok := i.attribute(name); ok {
+		return v
 	}
-	switch name {
-	case "id", "uuid":
-		return string(i.Name)
-	case "tag":
+	if name == "tag" {
 		name = "tags"
 	}
 	if p, err := config.Find(name); err == nil {

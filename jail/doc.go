@@ -21,3 +21,5 @@
 //	claim      the locks, in the journal, so that recovery takes them before it undoes
 //	apply      the effects
 package jail
+
+//go:generate go test -count=1 -run ^TestDocument$ -update .

@@ -78,7 +78,7 @@ func (k *Keeper) set(s events.Step, name Name, properties map[string]string) ([]
 		if before = orNone(before); before == set[key] {
 			continue
 		}
-		if p.When == config.Never {
+		if p.When == config.AtCreation {
 			return nil, fault.New("property", fault.Invalid, key, errors.New("it is chosen when the jail is created"))
 		}
 		changed = append(changed, Changed{key, before, set[key], i.alive && p.When == config.AtStart})

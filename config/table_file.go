@@ -1,0 +1,26 @@
+package config
+
+// files are what a jail sees of file systems and devices.
+func files() []Property {
+	all := group(topicFiles, Later, Later, "ioc makes no base jails", []Property{
+		{Name: "basejail", Type: Bool, Default: "no", Help: "the jail mounts its base system from the release at each start"},
+		{Name: "basejail_type", Default: "nullfs", Help: "how: nullfs or zfs"},
+	})
+	all = append(all, group(topicFiles, Later, Later, "ioc gives no datasets to jails", []Property{
+		{Name: "jail_zfs", Type: Bool, Default: "no", Help: "the jail may manage datasets"},
+		{Name: "jail_zfs_dataset", Type: List, Help: "the datasets that it may manage"},
+	})...)
+	all = append(all, group(topicFiles, Never, Later, "on Linux a jail always has a small /dev of its own", []Property{
+		{Name: "devfs_ruleset", Default: "4", Help: "the devices that the jail sees: a ruleset of devfs.rules(5)"},
+		{Name: "mount_devfs", Type: Bool, Default: "yes", Help: "mount /dev"},
+		{Name: "mount_fdescfs", Type: Bool, Default: "no", Help: "mount /dev/fd"},
+	})...)
+	all = append(all, group(topicFiles, Never, Later, "on Linux a jail always has a /proc of its own", []Property{
+		{Name: "mount_linprocfs", Type: Bool, Default: "no", Help: "mount a /proc for Linux programs"},
+		{Name: "mount_procfs", Type: Bool, Default: "no", Help: "mount /proc"},
+	})...)
+	for i := range all {
+		all[i].When = AtStart
+	}
+	return all
+}
