@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -15,24 +14,12 @@ import (
 
 // Data is what a config.json says. A key with dots leads through nested objects. The zero Data, and a
 // nil one when it is only read, says nothing.
-type Data struct{ root map[string]any }
+type Data struct {
+	root map[string]any
 
-// Parse reads a config.json. Numbers, true, false and null are taken for what libioc writes instead;
-// keys that nobody knows are kept. A file that is not one JSON object is fault.Corrupt.
-func Parse(file []byte) (*Data, error) {
-	dec := json.NewDecoder(bytes.NewReader(file))
-	dec.UseNumber()
-	root := map[string]any{}
-	if err := dec.Decode(&root); err != nil {
-		return nil, fault.New("parse", fault.Corrupt, "config", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fault.New("parse", fault.Corrupt, "config", errors.New("there is more than one value"))
-	}
-	if root == nil { // the file says null
-		return nil, fault.New("parse", fault.Corrupt, "config", errors.New("it is not an object"))
-	}
-	return &Data{root}, nil
+	name string         // of the file it was read from
+	file []byte         // its content
+	at   map[string]int // where it says what
 }
 
 // Encode gives the file that Parse reads: the same bytes for the same data.

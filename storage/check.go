@@ -2,6 +2,8 @@ package storage
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/libioc/ioc/fault"
 )
@@ -44,4 +46,18 @@ func (o RollbackOptions) Check(d Dataset, n SnapshotName, newer []SnapshotName) 
 	default:
 		return nil
 	}
+}
+
+// CheckFile refuses a name that no small file of d may have: what is not one path element, what begins
+// with a dot and, of Global, what does not end in ".json", because other things are there too.
+func CheckFile(d Dataset, name string) error {
+	if d != Global() {
+		if err := d.Validate(); err != nil {
+			return err
+		}
+	}
+	if !ValidPath(name) || strings.Contains(name, "/") || name[0] == '.' || d == Global() && !strings.HasSuffix(name, ".json") {
+		return fault.New("file", fault.Invalid, d.String(), fmt.Errorf("%q is no name for a file of a dataset", name))
+	}
+	return nil
 }

@@ -71,7 +71,8 @@ type Remover interface {
 }
 
 // Files keeps small files beside a dataset's root file system: a jail's config.json, a release's
-// release.json. A name is one path element; the driver's own names are refused as invalid.
+// release.json. [Global] has some too, where the root's directory is. A name is one path element;
+// the driver's own names, and those that [CheckFile] refuses, are invalid.
 type Files interface {
 	// ReadFile gives the file's content. It fails with fault.NotFound if there is no such file or no d.
 	ReadFile(ctx context.Context, d Dataset, name string) ([]byte, error)

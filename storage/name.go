@@ -52,6 +52,7 @@ type Kind uint8
 const (
 	Releases Kind = 1 + iota // base systems: never changed once they are there
 	Jails
+	globals // that of Global
 )
 
 // String is the kind's directory: "releases", "jails".
@@ -61,6 +62,8 @@ func (k Kind) String() string {
 		return "releases"
 	case Jails:
 		return "jails"
+	case globals:
+		return "global"
 	default:
 		return fmt.Sprintf("Kind(%d)", uint8(k))
 	}
@@ -78,13 +81,17 @@ func Jail(n Name) Dataset { return Dataset{Jails, n} }
 // Release is the dataset of the release called n.
 func Release(n Name) Dataset { return Dataset{Releases, n} }
 
+// Global is what belongs to no jail and no release. It has small files, which [CheckFile] allows, and
+// nothing else can be done with it. Its text is "global".
+func Global() Dataset { return Dataset{Kind: globals} }
+
 // Now is d's present state as an origin.
 func (d Dataset) Now() Origin { return Origin{Dataset: d} }
 
 // At is d's snapshot n as an origin.
 func (d Dataset) At(n SnapshotName) Origin { return Origin{Dataset: d, Snapshot: n} }
 
-// Validate checks kind and name.
+// Validate checks kind and name. Global is refused: it is no dataset that can be cloned or destroyed.
 func (d Dataset) Validate() error {
 	if d.Kind != Releases && d.Kind != Jails {
 		return fault.New("dataset", fault.Invalid, string(d.Name), fmt.Errorf("unknown kind %d", d.Kind))
@@ -93,8 +100,11 @@ func (d Dataset) Validate() error {
 }
 
 func (d Dataset) String() string {
-	if d == (Dataset{}) {
+	switch d {
+	case Dataset{}:
 		return ""
+	case Global():
+		return d.Kind.String()
 	}
 	return d.Kind.String() + "/" + string(d.Name)
 }
@@ -106,6 +116,10 @@ func (d Dataset) MarshalText() ([]byte, error) { return []byte(d.String()), nil 
 func (d *Dataset) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*d = Dataset{}
+		return nil
+	}
+	if string(text) == Global().String() {
+		*d = Global()
 		return nil
 	}
 	kind, name, _ := strings.Cut(string(text), "/")

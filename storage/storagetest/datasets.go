@@ -362,7 +362,38 @@ func (s *suite) files() {
 	}
 	_, err = s.d.WriteFile(ctx, storage.Jail("no"), "config.json", nil)
 	s.want("write to nothing", err, fault.NotFound)
+	s.globalFiles()
 	s.empty(before)
+}
+
+// globalFiles wants those to be there, and nothing else to be possible with what they belong to.
+func (s *suite) globalFiles() {
+	s.Helper()
+	g := storage.Global()
+	if _, err := s.d.ReadFile(ctx, g, "defaults.json"); !errors.Is(err, fault.NotFound) {
+		s.Errorf("read of no global file: got %v", err)
+	}
+	s.must(s.d.WriteFile(ctx, g, "defaults.json", []byte("one")))
+	if data, err := s.d.ReadFile(ctx, g, "defaults.json"); err != nil || string(data) != "one" {
+		s.Errorf("defaults.json: %q, %v", data, err)
+	}
+	s.must(s.d.WriteFile(ctx, g, "defaults.json", nil))
+	for _, name := range []string{"id", "jails", "root", "../x.json", ".json", ""} {
+		_, err := s.d.WriteFile(ctx, g, name, []byte("x"))
+		s.want("write of the global file "+name, err, fault.Invalid)
+	}
+	_, err := s.d.Destroy(ctx, g, storage.DestroyOptions{})
+	s.want("destroy of what is global", err, fault.Invalid)
+	_, err = s.d.Rename(ctx, g, storage.Jail("x"), storage.RenameOptions{})
+	s.want("rename of what is global", err, fault.Invalid)
+	_, err = s.d.Clone(ctx, g.Now(), storage.Jail("x"), storage.CloneOptions{})
+	s.want("clone of what is global", err, fault.Invalid)
+	_, err = s.d.Snapshot(ctx, g, "x", storage.SnapshotOptions{})
+	s.want("snapshot of what is global", err, fault.Invalid)
+	_, err = s.d.Root(ctx, g)
+	s.want("root of what is global", err, fault.Invalid)
+	_, err = s.d.Fill(ctx, g)
+	s.want("fill of what is global", err, fault.Invalid)
 }
 
 func (s *suite) usage() {

@@ -112,6 +112,9 @@ func scenes() []scene {
 		{"write_new", write("fstab", []byte("# new"))},
 		{"write_old", write("config.json", []byte("new"))},
 		{"write_end", write("config.json", nil)},
+		{"write_global", func(s *suite) (storage.Change, error) {
+			return s.d.WriteFile(ctx, storage.Global(), "defaults.json", []byte("{}"))
+		}},
 	}
 }
 

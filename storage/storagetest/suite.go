@@ -219,5 +219,6 @@ func (s *suite) empty(before []string) {
 			}
 		}
 	}
+	s.must(s.d.WriteFile(ctx, storage.Global(), "defaults.json", nil))
 	s.same("the world after all was destroyed", s.w.State(s), before)
 }

@@ -2,25 +2,15 @@ package mem
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/storage"
 )
 
-// validFile takes what every driver takes.
-func validFile(d storage.Dataset, name string) error {
-	if !storage.ValidPath(name) || strings.Contains(name, "/") || name[0] == '.' {
-		return fault.New("file", fault.Invalid, d.String(), fmt.Errorf("%q is no name for a file of a dataset", name))
-	}
-	return d.Validate()
-}
-
 // ReadFile gives a copy of the file.
 func (w *World) ReadFile(_ context.Context, d storage.Dataset, name string) ([]byte, error) {
-	if err := validFile(d, name); err != nil {
+	if err := storage.CheckFile(d, name); err != nil {
 		return nil, err
 	}
 	w.mu.Lock()
@@ -35,14 +25,14 @@ func (w *World) ReadFile(_ context.Context, d storage.Dataset, name string) ([]b
 
 // WriteFile plans the new content on the present one.
 func (w *World) WriteFile(_ context.Context, d storage.Dataset, name string, data []byte) (storage.Change, error) {
-	if err := validFile(d, name); err != nil {
+	if err := storage.CheckFile(d, name); err != nil {
 		return storage.Change{}, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s, err := w.find("write", d)
-	if err != nil {
-		return storage.Change{}, err
+	s, ok := w.sets[d]
+	if !ok {
+		return storage.Change{}, storage.NotFound("write", d.Now())
 	}
 	e := &WriteFile{w: w, Dataset: d, Name: name, Old: s.file(name)}
 	if data != nil {

@@ -18,7 +18,7 @@ func (w *World) Clone(_ context.Context, src storage.Origin, dst storage.Dataset
 	}
 	files := map[string]string{}
 	for name, data := range o.Files {
-		if err := validFile(dst, name); err != nil {
+		if err := storage.CheckFile(dst, name); err != nil {
 			return storage.Change{}, err
 		}
 		files[name] = string(data)
@@ -154,7 +154,7 @@ func (f *filling) Tree(context.Context) (storage.Tree, error) {
 }
 
 func (f *filling) WriteFile(_ context.Context, name string, data []byte) error {
-	if err := validFile(f.d, name); err != nil {
+	if err := storage.CheckFile(f.d, name); err != nil {
 		return err
 	}
 	f.w.mu.Lock()

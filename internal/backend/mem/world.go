@@ -58,7 +58,7 @@ func New(now func() time.Time) *World {
 	}
 	return &World{
 		now:  func() time.Time { return now().UTC() },
-		sets: map[storage.Dataset]*dataset{}, hidden: map[string]*dataset{}, trash: map[string]*dataset{}, past: map[string]past{},
+		sets: map[storage.Dataset]*dataset{storage.Global(): {name: storage.Global(), files: map[string]string{}, tree: &tree{}}}, hidden: map[string]*dataset{}, trash: map[string]*dataset{}, past: map[string]past{},
 	}
 }
 

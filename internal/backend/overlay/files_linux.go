@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"unicode/utf8"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
@@ -15,12 +15,12 @@ import (
 	"github.com/libioc/ioc/storage"
 )
 
-// validFile keeps callers away from the driver's own files, and from temporary ones, which begin with a dot.
+// validFile keeps callers away from the driver's own files.
 func validFile(set storage.Dataset, name string) error {
-	if !fs.ValidPath(name) || strings.ContainsAny(name, "/\x00") || name[0] == '.' || name == stateFile || name == "root" {
+	if name == stateFile || name == "root" || !utf8.ValidString(name) {
 		return fault.New("file", fault.Invalid, set.String(), fmt.Errorf("%q is no name for a file of a dataset", name))
 	}
-	return set.Validate()
+	return storage.CheckFile(set, name)
 }
 
 // ReadFile reads one file.

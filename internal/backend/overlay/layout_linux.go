@@ -25,6 +25,9 @@ const (
 )
 
 func (l layout) dir(d storage.Dataset) string {
+	if d == storage.Global() {
+		return string(l)
+	}
 	return filepath.Join(string(l), d.Kind.String(), string(d.Name))
 }
 

@@ -1,0 +1,174 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/libioc/ioc/fault"
+)
+
+// The files that are read here.
+const (
+	File         = "config.json"   // of a jail
+	DefaultsFile = "defaults.json" // of a host: what holds where a jail says nothing
+)
+
+// Parse reads a config.json. Numbers, true, false and null are taken for what libioc writes instead;
+// keys that nobody knows are kept. A file that is not one JSON object in UTF-8, or that says something
+// twice, is fault.Corrupt, and the error says in which line and column.
+func Parse(file []byte) (*Data, error) { return parse(File, file) }
+
+// ParseDefaults reads a defaults.json as Parse does a config.json.
+func ParseDefaults(file []byte) (*Data, error) { return parse(DefaultsFile, file) }
+
+func parse(name string, file []byte) (*Data, error) {
+	d := &Data{name: name, file: file, at: map[string]int{}}
+	fail := func(offset int, err error) (*Data, error) {
+		return nil, fault.New("", fault.Corrupt, d.position(offset), err)
+	}
+	if !utf8.Valid(file) {
+		offset := 0
+		for r, size := utf8.DecodeRune(file); r != utf8.RuneError || size > 1; r, size = utf8.DecodeRune(file[offset:]) {
+			offset += size
+		}
+		return fail(offset, errors.New("it is not UTF-8"))
+	}
+	if err := json.Unmarshal(file, new(json.RawMessage)); err != nil {
+		if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
+			return fail(max(0, int(wrong.Offset)-1), complaint(err, len(file), int(wrong.Offset)))
+		}
+		return fail(0, err)
+	}
+	r := reader{d: d, dec: json.NewDecoder(bytes.NewReader(file))}
+	r.dec.UseNumber()
+	start := d.skip(0)
+	if file[start] != '{' {
+		return fail(start, errors.New("it is not an object"))
+	}
+	root, offset, err := r.value("")
+	if err != nil {
+		return fail(offset, err)
+	}
+	d.root = root.(map[string]any) //nolint:forcetypeassert // it begins as one
+	return d, nil
+}
+
+// complaint makes a sentence of the standard library's.
+func complaint(err error, length, offset int) error {
+	if offset >= length && strings.Contains(err.Error(), "unexpected end") {
+		return errors.New("the file ends too early")
+	}
+	return err
+}
+
+// reader builds what a file says that is known to be valid JSON, and notes where.
+type reader struct {
+	d   *Data
+	dec *json.Decoder
+}
+
+// value reads the next value, which is at the key path.
+func (r *reader) value(path string) (v any, offset int, err error) {
+	token, err := r.dec.Token()
+	if err != nil {
+		return nil, int(r.dec.InputOffset()), err
+	}
+	switch token {
+	case json.Delim('{'):
+		return r.object(path)
+	case json.Delim('['):
+		list := []any{}
+		for r.dec.More() {
+			if v, offset, err = r.value(path); err != nil {
+				return nil, offset, err
+			}
+			list = append(list, v)
+		}
+		_, err = r.dec.Token()
+		return list, 0, err
+	}
+	return token, 0, nil
+}
+
+func (r *reader) object(path string) (v any, offset int, err error) {
+	inner := map[string]any{}
+	for r.dec.More() {
+		offset := r.d.skip(int(r.dec.InputOffset()))
+		token, err := r.dec.Token()
+		if err != nil {
+			return nil, offset, err
+		}
+		key, ok := token.(string)
+		if _, twice := inner[key]; twice || !ok {
+			return nil, offset, fmt.Errorf("%q is there twice", key)
+		}
+		full := strings.TrimPrefix(path+"."+key, ".")
+		r.d.at[full] = offset
+		if inner[key], offset, err = r.value(full); err != nil {
+			return nil, offset, err
+		}
+	}
+	_, err = r.dec.Token()
+	return inner, 0, err
+}
+
+// skip gives the offset of the next token from an offset behind the last one.
+func (d *Data) skip(offset int) int {
+	for offset < len(d.file) && strings.IndexByte(" \t\r\n,:", d.file[offset]) >= 0 {
+		offset++
+	}
+	return offset
+}
+
+// position is an offset as editors count: config.json:LINE:COLUMN, in characters, from 1.
+func (d *Data) position(offset int) string {
+	before := d.file[:min(offset, len(d.file))]
+	line := bytes.LastIndexByte(before, '\n') + 1
+	return fmt.Sprintf("%s:%d:%d", d.name, bytes.Count(before, []byte{'\n'})+1, utf8.RuneCount(before[line:])+1)
+}
+
+// Where says where the file that was parsed says key, as config.json:LINE:COLUMN; empty: it does not.
+func (d *Data) Where(key string) string {
+	if d == nil {
+		return ""
+	}
+	if offset, ok := d.at[key]; ok {
+		return d.position(offset)
+	}
+	return ""
+}
+
+// Check finds what was written into a file by hand and would have been refused: values that make no
+// sense, and keys that nobody knows. Each error is fault.Invalid, says where it is, and suggests a name. What only
+// another system can do is not among them.
+func (d *Data) Check() []error {
+	var all []error
+	for _, key := range d.Keys() {
+		v, ok := d.Get(key)
+		p, err := Find(key)
+		switch {
+		case errors.Is(err, fault.NotSupported), isBookkeeping(key), !ok && err == nil:
+			continue
+		case err == nil:
+			if _, err = p.Type.Canonical(v); err == nil {
+				continue
+			}
+			err = fault.New("property", fault.Invalid, key, err)
+		}
+		all = append(all, fault.New("", fault.Unknown, d.Where(key), err))
+	}
+	return all
+}
+
+// isBookkeeping tells what libioc and iocage write down of a jail although it is no choice.
+func isBookkeeping(key string) bool {
+	switch key {
+	case "id", "name", "uuid", "CONFIG_VERSION", "last_started":
+		return true
+	}
+	return false
+}
