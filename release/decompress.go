@@ -44,7 +44,7 @@ func decompress(r io.Reader) (tar io.Reader, format string, end func(), err erro
 		return z, "zstd", z.Close, nil
 	case bytes.HasPrefix(head, []byte("BZh")):
 		return bzip2.NewReader(in), "bzip2", none, nil
-	case len(head) >= 262 && string(head[257:262]) == "ustar", len(head) == 512 && oldTar(head):
+	case len(head) >= 262 && string(head[257:262]) == "ustar", len(head) == 512 && (oldTar(head) || bytes.Trim(head, "\x00") == nil):
 		return in, "tar", none, nil
 	default:
 		return nil, "", none, fault.New("", fault.Invalid, "", errors.New("it is no tar archive, plain or compressed by gzip, xz, zstd or bzip2"))

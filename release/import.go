@@ -137,6 +137,7 @@ func unpack(s events.Step, f storage.Filling, src Source, o ImportOptions, want 
 	}
 	i.Digest, i.Title, i.Arch = got.Digest, got.Title, got.Arch
 	i.Bytes, i.Files, i.Left = got.Bytes, got.Files, got.Left
+	i.Image = got.Image
 	return nil
 }
 

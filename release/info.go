@@ -27,6 +27,7 @@ type Info struct {
 	Files   int64     `json:"files"`          // and directories, links ...
 	Left    int64     `json:"left,omitempty"` // device nodes that were left out
 	Mapped  bool      `json:"mapped,omitempty"`
+	Image   *Image    `json:"image,omitempty"`
 	Broken  error     `json:"-"` // why it cannot be used
 }
 

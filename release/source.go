@@ -51,6 +51,17 @@ type Written struct {
 	Bytes  int64
 	Files  int64
 	Left   int64 // device nodes that were left out
+	Image  *Image
+}
+
+// Image is how the programs of a release are meant to be run, where whoever made it has said so. Empty
+// fields say nothing.
+type Image struct {
+	Entrypoint []string `json:"entrypoint,omitempty"` // comes before whatever is to be run
+	Command    []string `json:"command,omitempty"`    // is run if nothing is asked for
+	Env        []string `json:"env,omitempty"`        // "NAME=value"
+	User       string   `json:"user,omitempty"`       // "name", "name:group" or numbers
+	Dir        string   `json:"dir,omitempty"`
 }
 
 // File is an archive in a file; "-" and names of pipes are as good as any.

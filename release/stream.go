@@ -45,7 +45,8 @@ func (t *tail) remember(p []byte) {
 type budget struct {
 	r    io.Reader
 	left int64
-	full error // returned when there is more
+	full error     // returned when there is more
+	hash io.Writer // of all that is read, if not nil
 	end  tail
 }
 
@@ -62,6 +63,9 @@ func (b *budget) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.left -= int64(n)
 	b.end.remember(p[:n])
+	if b.hash != nil {
+		_, _ = b.hash.Write(p[:n]) // a hash does not fail
+	}
 	return n, err
 }
 

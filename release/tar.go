@@ -20,56 +20,88 @@ import (
 
 // extract writes the archive r to t. Size is what r is expected to have, for the progress; 0: nobody knows.
 func extract(ctx context.Context, r io.Reader, size int64, t Target) (Written, error) {
-	hash := sha256.New()
-	in := &input{r: r, ctx: ctx, hash: hash}
-	plain, format, end, err := decompress(in)
+	x := newExtractor(ctx, t)
+	x.size = size
+	digest, _, err := x.archive(r)
+	if err == nil && x.got.Files == 0 {
+		err = fault.New("", fault.Invalid, "", errors.New("it holds no files"))
+	}
 	if err != nil {
-		return Written{}, wrongArchive(err)
-	}
-	defer end()
-	limit := t.Policy.Bytes
-	if limit == 0 {
-		limit = maxBytes
-	}
-	x := &extractor{ctx: ctx, t: t, left: limit, entries: t.Policy.Entries, in: in, size: size}
-	if x.entries == 0 {
-		x.entries = maxEntries
-	}
-	// What is between the files is bounded too: headers come in any number and size.
-	tooMuch := fault.New("", fault.Invalid, "", fmt.Errorf("it holds more than %d bytes", limit))
-	x.plain = &budget{r: plain, left: limit + limit/4 + x.entries*1024, full: tooMuch}
-	x.full = tooMuch
-	if err := x.all(tar.NewReader(x.plain)); err != nil {
-		return x.got, wrongArchive(err)
-	}
-	// To the very end: the sums of compressed streams come last, and the digest is that of the file.
-	if _, err := io.Copy(io.Discard, x.plain); err != nil {
-		return x.got, wrongArchive(err)
-	}
-	end()
-	if _, err := io.Copy(io.Discard, in); err != nil {
 		return x.got, err
 	}
-	if !in.ended(format) {
-		return x.got, wrongArchive(io.ErrUnexpectedEOF)
-	}
-	x.got.Digest = "sha256:" + hex.EncodeToString(hash.Sum(nil))
+	x.got.Digest = digest
 	return x.got, x.report(true)
 }
 
-// extractor writes one archive.
+// extractor writes one archive, or several on top of each other. Its limits are for all of them.
 type extractor struct {
-	ctx     context.Context //nolint:containedctx // it lives as long as one call of extract
+	ctx     context.Context //nolint:containedctx // it lives as long as one import
 	t       Target
 	in      *input
 	plain   *budget
-	size    int64
+	before  int64 // read of the archives before this one
+	size    int64 // of all of them; 0: not known
+	limit   int64
 	left    int64 // bytes of files that may still come
 	entries int64 // and files
-	full    error
+	layers  *layers
 	buf     *bufio.Reader
 	shown   int64
 	got     Written
+}
+
+func newExtractor(ctx context.Context, t Target) *extractor {
+	x := &extractor{ctx: ctx, t: t, limit: t.Policy.Bytes, entries: t.Policy.Entries}
+	if x.limit == 0 {
+		x.limit = maxBytes
+	}
+	if x.entries == 0 {
+		x.entries = maxEntries
+	}
+	x.left = x.limit
+	return x
+}
+
+// full is the error of too much.
+func (x *extractor) full() error {
+	return fault.New("", fault.Invalid, "", fmt.Errorf("it holds more than %d bytes", x.limit))
+}
+
+// archive writes one archive, and gives the digests of what was read and of what that was unpacked.
+func (x *extractor) archive(r io.Reader) (packed, plain string, err error) {
+	hash := sha256.New()
+	x.in = &input{r: r, ctx: x.ctx, hash: hash}
+	content, format, end, err := decompress(x.in)
+	if err != nil {
+		return "", "", wrongArchive(err)
+	}
+	defer end()
+	// What is between the files is bounded too: headers come in any number and size.
+	inner := sha256.New()
+	x.plain = &budget{r: content, left: x.left + x.limit/4 + x.entries*1024, full: x.full()}
+	if x.layers != nil && format != "tar" {
+		x.plain.hash = inner
+	}
+	if err := x.all(tar.NewReader(x.plain)); err != nil {
+		return "", "", wrongArchive(err)
+	}
+	// To the very end: the sums of compressed streams come last, and the digest is that of the file.
+	if _, err := io.Copy(io.Discard, x.plain); err != nil {
+		return "", "", wrongArchive(err)
+	}
+	end()
+	if _, err := io.Copy(io.Discard, x.in); err != nil {
+		return "", "", err
+	}
+	if !x.in.ended(format) {
+		return "", "", wrongArchive(io.ErrUnexpectedEOF)
+	}
+	x.before += x.in.n.Load()
+	packed = "sha256:" + hex.EncodeToString(hash.Sum(nil))
+	if format == "tar" {
+		return packed, packed, nil
+	}
+	return packed, "sha256:" + hex.EncodeToString(inner.Sum(nil)), nil
 }
 
 func (x *extractor) all(r *tar.Reader) error {
@@ -91,9 +123,6 @@ func (x *extractor) all(r *tar.Reader) error {
 			return err
 		}
 	}
-	if x.got.Files == 0 {
-		return fault.New("", fault.Invalid, "", errors.New("it holds no files"))
-	}
 	if !x.plain.ended() {
 		return io.ErrUnexpectedEOF
 	}
@@ -102,7 +131,10 @@ func (x *extractor) all(r *tar.Reader) error {
 
 // report tells how much of the input is done, now and then.
 func (x *extractor) report(last bool) error {
-	n := x.in.n.Load()
+	n := x.before
+	if !last {
+		n += x.in.n.Load()
+	}
 	if !last && n-x.shown < max(1<<20, x.size/100) {
 		return nil
 	}
@@ -119,6 +151,11 @@ func (x *extractor) entry(hdr *tar.Header, r io.Reader) error {
 	a, err := x.attr(hdr)
 	if err != nil {
 		return err
+	}
+	if x.layers != nil && hdr.Typeflag != tar.TypeXGlobalHeader {
+		if gone, err := x.layers.entry(name, hdr.Typeflag == tar.TypeDir); gone || err != nil {
+			return err
+		}
 	}
 	tree := x.t.Tree
 	switch hdr.Typeflag {
@@ -169,7 +206,7 @@ func (x *extractor) device(name string, a storage.Attr, hdr *tar.Header) error {
 // file writes a regular file, and looks at it on the way: what system is this?
 func (x *extractor) file(name string, a storage.Attr, size int64, r io.Reader) error {
 	if size > x.left {
-		return x.full
+		return x.full()
 	}
 	x.left -= size
 	x.got.Bytes += size

@@ -39,6 +39,9 @@ type Tree interface {
 	Link(name, existing string) error
 	// Node makes a device, a named pipe or a socket, as a.Mode says.
 	Node(name string, a Attr, major, minor uint32) error
+	// Remove removes name with all that is in it, and never what a symbolic link leads to. What is not
+	// there is removed already; the root cannot be.
+	Remove(name string) error
 	// Close sets the attributes of directories. It must be called once, also after an error.
 	Close() error
 }

@@ -22,6 +22,7 @@ func Run(t *testing.T, fresh func(t testing.TB) World) {
 		f    func(s *suite)
 	}{
 		{"Fill", (*suite).fill},
+		{"FillRemove", (*suite).fillRemove},
 		{"Clone", (*suite).clone},
 		{"Thick", (*suite).thick},
 		{"CloneOfJail", (*suite).cloneOfJail},

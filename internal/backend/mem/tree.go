@@ -90,6 +90,19 @@ func invalid(name, why string) error {
 	return fault.New("", fault.Invalid, fmt.Sprintf("%q", name), fmt.Errorf("%s", why))
 }
 
+// Remove removes name and what is in it.
+func (w writer) Remove(name string) error {
+	if !storage.ValidPath(name) || name == "." {
+		return invalid(name, "not a path inside the tree")
+	}
+	for n := range maps.Clone(w.t.names) {
+		if n == name || strings.HasPrefix(n, name+"/") {
+			w.t.drop(n)
+		}
+	}
+	return nil
+}
+
 // place makes room for name: its directories are there, and nothing else is.
 func (w writer) place(name string, dir bool) error {
 	if !storage.ValidPath(name) || name == "." && !dir {
