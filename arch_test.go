@@ -38,6 +38,7 @@ storage/storagetest          : events events/eventstest fault journal storage
 sandbox/sandboxtest          : events events/eventstest fault journal sandbox
 release                      : events fault storage internal/atomicfile internal/download internal/filetree
 release/embedded             : fault
+release/oci                  : events fault release internal/download
 jail                         : events fault config selector release storage sandbox internal/atomicfile internal/lock internal/nearest
 internal/filetree            : fault storage
 internal/backend/mem         : events fault storage sandbox
@@ -83,8 +84,8 @@ var risky = map[string]struct{ who, why string }{
 		"journal history events/eventstest internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli internal/bench internal/download sandbox sandbox/sandboxtest jail",
 		"kernel calls belong to a mechanism; the sandbox contract and those who speak it use the names of signals and errors",
 	},
-	"net":      {"release internal/backend/... internal/download internal/cli", "the domain does not talk to a network"},
-	"net/http": {"release internal/download internal/cli", "the domain does not talk to a network"},
+	"net":      {"release release/... internal/backend/... internal/download internal/cli", "the domain does not talk to a network"},
+	"net/http": {"release release/... internal/download internal/cli", "the domain does not talk to a network"},
 	"log":      {"", "the domain emits events; commands use log/slog, the domain only its Attr"},
 	"plugin":   {"", "back ends are listed in internal/backend/all"},
 }
@@ -92,17 +93,18 @@ var risky = map[string]struct{ who, why string }{
 // thirdParty says which module may be imported by which package. Tests may import what they like of
 // go.mod: docs/dependencies.md has the reasons.
 var thirdParty = map[string]string{
-	"golang.org/x/sys":                     "journal events/eventstest internal/filetree internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
-	"pgregory.net/rapid":                   "events/eventstest storage/storagetest sandbox/sandboxtest",
-	"github.com/google/go-cmp":             "events/eventstest storage/storagetest sandbox/sandboxtest",
-	"github.com/elastic/go-seccomp-bpf":    "internal/backend/linuxns",
-	"github.com/moby/sys/mountinfo":        "internal/backend/linuxns internal/backend/overlay sandbox/sandboxtest storage/storagetest",
-	"github.com/ulikunitz/xz":              "release",
-	"github.com/klauspost/compress":        "release release/embedded internal/backend/overlay",
-	"github.com/clipperhouse/displaywidth": "internal/view/term",
-	"github.com/fsnotify/fsnotify":         "history",
-	"github.com/spf13/cobra":               "internal/cli",
-	"github.com/spf13/pflag":               "internal/cli",
+	"golang.org/x/sys":                       "journal events/eventstest internal/filetree internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
+	"pgregory.net/rapid":                     "events/eventstest storage/storagetest sandbox/sandboxtest",
+	"github.com/google/go-cmp":               "events/eventstest storage/storagetest sandbox/sandboxtest",
+	"github.com/elastic/go-seccomp-bpf":      "internal/backend/linuxns",
+	"github.com/moby/sys/mountinfo":          "internal/backend/linuxns internal/backend/overlay sandbox/sandboxtest storage/storagetest",
+	"github.com/ulikunitz/xz":                "release",
+	"github.com/klauspost/compress":          "release release/embedded internal/backend/overlay",
+	"github.com/clipperhouse/displaywidth":   "internal/view/term",
+	"github.com/fsnotify/fsnotify":           "history",
+	"github.com/google/go-containerregistry": "release/oci",
+	"github.com/spf13/cobra":                 "internal/cli",
+	"github.com/spf13/pflag":                 "internal/cli",
 }
 
 // kernels are the ones whose files the rules are held against.
