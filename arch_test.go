@@ -48,7 +48,7 @@ internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
 internal/backend/all         : events fault storage sandbox internal/backend/...
-.                            : events fault history selector config jail release release/embedded storage sandbox journal internal/atomicfile internal/lock internal/backend/all internal/nearest
+.                            : events fault history selector config jail release release/embedded release/oci storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
 internal/nearest             :
 internal/itest               :
 internal/view                : events fault

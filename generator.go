@@ -55,6 +55,7 @@ func (g *JailGenerator) Usage(ctx context.Context) (storage.Usage, error) {
 // Create makes the jail from a release, which is fetched if it is missing, or from another jail. One
 // that exists is skipped if it was made in the same way with the same properties, else it is fault.Exists.
 func (g *JailGenerator) Create(o CreateOptions) events.Op[jail.Info] {
+	o.Release = g.h.sources.name(o.Release)
 	return g.h.keeper.Create(g.name, o).With(g.h.preset...)
 }
 
@@ -94,6 +95,7 @@ func (g *JailGenerator) Console(o ExecOptions) events.Op[sandbox.Exit] {
 // Run creates the jail if it is missing, starts it if it does not run, and runs a command in it: one
 // operation. If the command cannot be started, the rest is undone too; once it runs, the jail stays.
 func (g *JailGenerator) Run(o RunOptions) events.Op[sandbox.Exit] {
+	o.Create.Release = g.h.sources.name(o.Create.Release)
 	return g.h.keeper.Run(g.name, o).With(g.h.preset...)
 }
 

@@ -103,7 +103,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	if o.RollbackTimeout == 0 {
 		o.RollbackTimeout = 10 * time.Minute
 	}
-	h.sources = newSources(h.backend.Storage, o)
+	h.sources = newSources(h.backend.Storage, newCache(h.root), o)
 	registry := h.registry()
 	h.keeper = &jail.Keeper{
 		Storage:  h.backend.Storage,

@@ -6,9 +6,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/download"
 	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/release"
 	"github.com/libioc/ioc/storage"
@@ -16,7 +18,8 @@ import (
 
 // FetchOptions say what to make a release of.
 type FetchOptions struct {
-	Name   string         // of the release; empty: the default one
+	Name   string         // of the release; empty: as From proposes, else the default one
+	From   string         // where it is, if IsAddress says so; Source must be nil then
 	Source release.Source // nil: the one that is known by the name
 	SHA256 string         // of what is read, in hexadecimal; empty: it is believed
 	Policy release.Policy // what an archive may contain
@@ -30,14 +33,7 @@ func (h *Host) Releases(ctx context.Context) ([]release.Info, error) {
 // Fetch makes a release of a root file system. It is seen by nobody before it is complete. One that is
 // there and was made of the same is skipped; one that was made of something else is fault.Exists.
 func (h *Host) Fetch(o FetchOptions) events.Op[release.Info] {
-	name := storage.Name(o.Name)
-	if name == "" {
-		name = h.sources.Default()
-	}
-	src, err := o.Source, error(nil)
-	if src == nil {
-		src, err = h.sources.find(name)
-	}
+	name, src, err := h.sources.choose(o)
 	if err != nil { // it is for the stream to say
 		return events.New(&release.Importing{Name: name}, func(events.Step) (i release.Info, _ error) { return i, err }).
 			With(h.preset...)
@@ -70,17 +66,64 @@ func (h *Host) alone(op string, name storage.Name, makes bool) func(events.Step)
 // sources are the releases that can be got by their name.
 type sources struct {
 	storage storage.Driver
+	cache   *download.Cache // nil: a dry run
 	known   map[string]release.Source
+	asked   *sync.Map // by name, those of the addresses that jails were to be made from
 	usual   storage.Name
 }
 
-func newSources(d storage.Driver, o Options) sources {
-	s := sources{storage: d, known: builtin(), usual: storage.Name(o.DefaultRelease)}
+func newSources(d storage.Driver, c *download.Cache, o Options) sources {
+	s := sources{storage: d, cache: c, known: builtin(), asked: &sync.Map{}, usual: storage.Name(o.DefaultRelease)}
 	maps.Copy(s.known, o.Sources)
 	if s.usual == "" {
 		s.usual = Embedded
 	}
 	return s
+}
+
+// choose gives the release's name and its source.
+func (x sources) choose(o FetchOptions) (name storage.Name, src release.Source, err error) {
+	name, src = storage.Name(o.Name), o.Source
+	if src == nil && o.From != "" {
+		var proposed storage.Name
+		proposed, src, err = x.locate(o.From)
+		if name == "" {
+			name = proposed
+		}
+		return name, src, err
+	}
+	if name == "" {
+		name = x.usual
+	}
+	if src == nil {
+		src, err = x.find(name)
+	}
+	return name, src, err
+}
+
+// name is that of the release a jail is to be made from, where that may be an address, too.
+func (x sources) name(release storage.Name) storage.Name {
+	if !IsAddress(string(release)) {
+		return release
+	}
+	name, src, err := x.locate(string(release))
+	if err != nil {
+		src = unreachable{err}
+		if name == "" {
+			name = named(string(release))
+		}
+	}
+	x.asked.Store(string(name), src)
+	return name
+}
+
+// unreachable is the source at an address that makes no sense. It is for the stream to say.
+type unreachable struct{ err error }
+
+func (u unreachable) String() string                         { return u.err.Error() }
+func (u unreachable) Digest(context.Context) (string, error) { return "", u.err }
+func (u unreachable) Write(context.Context, release.Target) (release.Written, error) {
+	return release.Written{}, u.err
 }
 
 // Default is the release that jails are made from where none was asked for.
@@ -97,6 +140,9 @@ func (x sources) Fetch(s events.Step, name storage.Name) error {
 }
 
 func (x sources) find(name storage.Name) (release.Source, error) {
+	if src, ok := x.asked.Load(string(name)); ok {
+		return src.(release.Source), nil //nolint:forcetypeassert // nothing else is stored
+	}
 	if src, ok := x.known[string(name)]; ok {
 		return src, nil
 	}
@@ -105,5 +151,5 @@ func (x sources) find(name storage.Name) (release.Source, error) {
 		why = errors.New("it is not there, and only " + strings.Join(all, ", ") + " can be fetched by name")
 	}
 	return nil, fault.New("", fault.NotFound, "release "+string(name), why).
-		WithRemedy("fetch it from an archive first")
+		WithRemedy("fetch it from an archive or an image first: ioc help fetch")
 }

@@ -37,6 +37,7 @@ func (g *JailsGenerator) Names() []string {
 
 // Create makes jails that are alike: all of them, or none.
 func (g *JailsGenerator) Create(o CreateOptions) events.Op[[]jail.Info] {
+	o.Release = g.h.sources.name(o.Release)
 	return g.h.keeper.CreateAll(g.names, o).With(g.h.preset...)
 }
 

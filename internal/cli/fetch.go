@@ -14,27 +14,49 @@ func (c *call) fetch() *cobra.Command {
 	var o ioc.FetchOptions
 	var tar string
 	cmd := c.command(&cobra.Command{
-		Use:   "fetch [OPTIONS] [RELEASE]",
+		Use:   "fetch [OPTIONS] [ADDRESS] [RELEASE]",
 		Short: "get a release that jails can be made from",
-		Long: `Gets a release. Without --from-tar it is the one that is built into ioc, which create gets by itself.
-With --from-tar it is any root file system, as an archive that may be compressed with gzip, zstd or xz;
-"-" is standard input. The archive is not trusted: names that lead out of it are refused. The release is
-seen by nobody before it is complete.`,
+		Long: `Gets a release. Without an address it is the one that is built into ioc, which create gets by itself.
+An address is one of
+
+  oci://REGISTRY/NAME:TAG        a container image; docker login and podman login are honoured
+  oci-layout:DIRECTORY[:NAME]    one in a directory of the OCI's layout
+  docker-archive:FILE[:NAME]     one that docker save or podman save wrote
+  https://HOST/FILE.tar.xz       a root file system as an archive on the web
+
+and the release is called after it if no name is given. With --from-tar it is an archive in a file;
+"-" is standard input. Archives may be compressed with gzip, zstd, xz or bzip2. None is trusted: names
+that lead out of it are refused. A download that was broken off goes on the next time. The release is seen
+by nobody before it is complete.
+
+Where a jail is created, an address can be given instead of the release's name.`,
 		Example: `ioc fetch
+ioc fetch oci://docker.io/library/debian:bookworm-slim debian
+ioc create web --release oci://docker.io/library/nginx:1.29
 ioc fetch --from-tar debian-rootfs.tar.xz mydebian
 docker export mycontainer | ioc fetch --from-tar - myimage`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if tar != "" {
+			most := 1
+			switch {
+			case tar != "":
 				return operands("RELEASE")(cmd, args)
+			case len(args) > 0 && ioc.IsAddress(args[0]):
+				most = 2
 			}
-			if len(args) > 1 {
-				return misuse(cmd, "%s is one argument too many", quote(args[1]))
+			if len(args) > most {
+				if ioc.IsAddress(args[most]) {
+					return misuse(cmd, "the address comes first, then the release's name")
+				}
+				return misuse(cmd, "%s is one argument too many", quote(args[most]))
 			}
 			return nil
 		},
 	}, func(cmd *cobra.Command, args []string) error {
-		if o.SHA256 != "" && tar == "" {
-			return misuse(cmd, "--sha256 needs --from-tar")
+		if len(args) > 0 && ioc.IsAddress(args[0]) {
+			o.From, args = args[0], args[1:]
+		}
+		if o.SHA256 != "" && tar == "" && o.From == "" {
+			return misuse(cmd, "--sha256 needs an archive: --from-tar, or an address")
 		}
 		if len(args) == 1 {
 			o.Name = args[0]
