@@ -119,7 +119,7 @@ func (k *Keeper) session(ctx context.Context, s events.Step, state sandbox.State
 	if err != nil {
 		return sandbox.Exit{}, err
 	}
-	return accompany(ctx, s, p, o)
+	return accompany(ctx, s, p, o, nil)
 }
 
 // join starts a process in a jail.
@@ -136,8 +136,8 @@ func (k *Keeper) join(s events.Step, state sandbox.State, o ExecOptions) (sandbo
 	return p, s.Apply(p)
 }
 
-// accompany passes on what comes for the process until it ends.
-func accompany(ctx context.Context, s events.Step, p sandbox.Session, o ExecOptions) (sandbox.Exit, error) {
+// accompany passes on what comes for the process until it ends, and puts into the stream what l hears of it.
+func accompany(ctx context.Context, s events.Step, p sandbox.Session, o ExecOptions, l *listener) (sandbox.Exit, error) {
 	if o.Attach != nil {
 		if detach := o.Attach(p); detach != nil {
 			defer detach()
@@ -152,9 +152,24 @@ func accompany(ctx context.Context, s events.Step, p sandbox.Session, o ExecOpti
 		exit, err := p.Wait(ctx)
 		ended <- end{exit, err}
 	}()
+	tell := func(o events.Output) { _ = s.Progress(o) } // a stop shows in Wait
+	var said <-chan events.Output
+	if l != nil {
+		said = l.said
+		go l.hear()
+	}
 	for {
 		select {
+		case o, ok := <-said:
+			if !ok {
+				said = nil
+				continue
+			}
+			tell(o)
 		case e := <-ended:
+			if l != nil {
+				l.ended(tell)
+			}
 			s.Result(e.exit)
 			return e.exit, e.err
 		case size, ok := <-o.Resize:

@@ -30,7 +30,8 @@ func (p *Hook) AppendAttrs(dst []slog.Attr) []slog.Attr {
 }
 
 // hook runs the command that a property holds, if any, with the jail's shell, and waits for its end as
-// long as exec_timeout says. Another exit code than 0 is an error. What it leaves running is the jail's.
+// long as exec_timeout says. Another exit code than 0 is an error. What it says goes into the stream. What it leaves
+// running is the jail's.
 func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, property string) error {
 	command := i.value(property)
 	if command == "" {
@@ -40,9 +41,7 @@ func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, property stri
 		bound := i.seconds("exec_timeout")
 		ctx, cancel := context.WithTimeout(s.Context(), bound)
 		defer cancel()
-		exit, err := k.session(ctx, s, state, ExecOptions{Process: sandbox.Process{
-			Args: []string{"/bin/sh", "-c", command}, User: i.user(),
-		}})
+		exit, err := k.heard(ctx, s, i.Name, state, sandbox.Process{Args: []string{"/bin/sh", "-c", command}, User: i.user()}, property == "exec_start")
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			return fault.New(property, fault.Timeout, string(i.Name), fmt.Errorf("it did not end within %v", bound)).
@@ -55,6 +54,37 @@ func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, property stri
 		s.Result(exit)
 		return nil
 	})
+}
+
+// heard runs a process in a jail until it ends and puts into the stream what it says. stays: the jail runs on
+// when it has ended.
+func (k *Keeper) heard(ctx context.Context, s events.Step, name Name, state sandbox.State, process sandbox.Process, stays bool) (sandbox.Exit, error) {
+	l, err := listen()
+	if err != nil {
+		return sandbox.Exit{}, err
+	}
+	defer l.close()
+	p, err := k.join(s, state, ExecOptions{Process: process, Stdio: sandbox.Stdio{Out: l.w, Err: l.w}})
+	if err != nil {
+		return sandbox.Exit{}, err
+	}
+	if err := l.w.Close(); err != nil {
+		return sandbox.Exit{}, err
+	}
+	exit, err := accompany(ctx, s, p, ExecOptions{}, l)
+	if err != nil || exit.Status() != 0 || !l.held || !stays {
+		return exit, err
+	}
+	// A process that was left running writes where nobody will read, and would be killed for it. Another one
+	// in the jail reads instead, as long as the jail runs and there is somebody left to write.
+	if err := s.Retain(Key(name)); err != nil {
+		return exit, err
+	}
+	_, err = k.join(s, state, ExecOptions{
+		Process: sandbox.Process{Args: []string{"/bin/sh", "-c", "exec cat >/dev/null 2>&1"}},
+		Stdio:   sandbox.Stdio{In: l.r},
+	})
+	return exit, err
 }
 
 // user is who commands run as.

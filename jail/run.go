@@ -60,7 +60,7 @@ func (k *Keeper) Run(name Name, o RunOptions) events.Op[sandbox.Exit] {
 			return exit, errors.Join(err, k.takeBack(s, name, missing, !before.alive))
 		}
 		letGo()
-		return accompany(s.Context(), s, session, o.Exec)
+		return accompany(s.Context(), s, session, o.Exec, nil)
 	})
 }
 
