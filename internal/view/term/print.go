@@ -42,7 +42,15 @@ func (p *printer) row(r row) {
 // step prints a step, and with open what is below it.
 func (p *printer) step(n *view.Node, depth int, open bool) {
 	open = (open || p.opts.Verbose || n.Pending() || n.Bad()) && len(n.Children) > 0
-	p.row(p.opts.line(n, depth, !open))
+	r := p.opts.line(n, depth, !open)
+	if !p.opts.Verbose {
+		for i := range r {
+			if r[i].give {
+				r[i].text = p.opts.short(r[i].text)
+			}
+		}
+	}
+	p.row(r)
 	switch {
 	case p.opts.Verbose:
 		p.output(n, depth+1)
@@ -53,6 +61,11 @@ func (p *printer) step(n *view.Node, depth int, open bool) {
 		p.children(n, depth+1)
 	}
 }
+
+// titleColumns is how long a title may be in what stays: a whole script may be one.
+const titleColumns = 70
+
+func (o Options) short(title string) string { return cut(title, titleColumns, o.marks().cut) }
 
 // line is the row of a step.
 func (o Options) line(n *view.Node, depth int, folded bool) row {
@@ -195,7 +208,7 @@ func (o Options) outputLine(line string, depth int, color string) row {
 // said prints what commands said where it failed. It comes last: it is what is looked for.
 func (p *printer) said() {
 	for _, n := range p.causes {
-		p.row(row{{text: title(n) + " said:"}})
+		p.row(row{{text: p.opts.short(title(n)) + " said:"}})
 		p.output(n, 1)
 	}
 }
