@@ -101,7 +101,7 @@ func (a *adoption) place(ev *Event) bool {
 	}
 	n, ok := a.lanes[ev.Lane]
 	if !ok {
-		n = l.r.lanes.Add(1)
+		n = l.w.lanes.Add(1)
 		a.lanes[ev.Lane] = n
 	}
 	ev.Lane, ev.Of = n, a.ids[ev.Of]

@@ -83,13 +83,13 @@ func newEntry(e Effect, act *action, frozen Effect) entry {
 }
 
 // durable tells whether there is a log to register in.
-func (l *lane) durable() bool { return l.r.cfg.journal != nil || l.log != nil }
+func (l *lane) durable() bool { return l.r.cfg.journal != nil || l.foreign != nil }
 
 // encode gives e's registered action, nil if it has none, and, if the lane has a log, its parameters.
 func (l *lane) encode(e Effect) (*action, []byte, error) {
-	reg := l.reg
-	if reg == nil {
-		reg = l.r.cfg.registry
+	reg := l.r.cfg.registry
+	if l.foreign != nil && l.foreign.reg != nil {
+		reg = l.foreign.reg
 	}
 	act, known := reg.effect(reflect.TypeOf(e))
 	if !l.durable() {
@@ -224,7 +224,7 @@ func (l *lane) register(s Step, en *entry, typ RecordType, params []byte, durabl
 		}
 		rec := Record{Type: typ, Volatile: en.volatile, Event: s.id, Ref: l.within, Name: en.name, Params: params}
 		if en.lsn, err = log.Append(&rec); err != nil {
-			l.r.dirty.Store(true)
+			l.w.dirty.Store(true)
 			return err
 		}
 	}
@@ -233,15 +233,15 @@ func (l *lane) register(s Step, en *entry, typ RecordType, params []byte, durabl
 }
 
 func (l *lane) push(en entry) {
-	en.reg = l.r.reg.Add(1)
+	en.reg = l.w.reg.Add(1)
 	l.entries = append(l.entries, en)
 }
 
 func (l *lane) openLog() (Log, error) {
-	if l.log != nil {
-		return l.log, nil
+	if l.foreign != nil {
+		return l.foreign.log, nil
 	}
-	return l.r.openLog()
+	return l.r.openLog(l.w.root)
 }
 
 // Retain makes the run, when it commits, keep the effects of s and its children under key (jail/web)
@@ -265,7 +265,7 @@ func (s Step) Seal() error {
 	if err := l.stopErr(); err != nil {
 		return err
 	}
-	base, had := int(f.base), l.owner && r.loop != nil
+	base, had := int(f.base), l.owner && l.w.loop != nil
 	retain(l.entries[base:], f.retain())
 	var lsns []uint64
 	for _, e := range l.entries[base:] {
@@ -330,8 +330,5 @@ func LogOf(ctx context.Context) Log {
 	if !ok {
 		return nil
 	}
-	if s.l.log != nil {
-		return s.l.log
-	}
-	return s.l.r.currentLog()
+	return s.l.currentLog()
 }

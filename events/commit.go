@@ -13,11 +13,11 @@ func (l *lane) commit(d int) error {
 	r.probe("committing", f.id, f.payload)
 	if log := r.currentLog(); log != nil {
 		if err := log.Commit(r.keep(l.entries)); err != nil {
-			r.dirty.Store(true) // what the log says now is for a recovery to find out
+			l.w.dirty.Store(true) // what the log says now is for a recovery to find out
 			return err
 		}
 	}
-	r.committed = true
+	l.w.committed = true
 	l.entries = slices.DeleteFunc(l.entries, func(e entry) bool { return !e.deferred })
 	r.probe("committed", f.id, f.payload)
 	return nil
@@ -62,14 +62,15 @@ func (l *lane) forward(d, i int) {
 }
 
 // close ends the run's log.
-func (r *run) close() {
-	if r.logDone {
+func (l *lane) close() {
+	w := l.w
+	if w.logDone {
 		return
 	}
-	r.logDone = true
-	if log := r.currentLog(); log != nil {
-		_ = log.Close(!r.dirty.Load()) // not clean, or not closed: a recovery looks at it
-		r.probe("ended", 0, r.root)
+	w.logDone = true
+	if log := l.r.currentLog(); log != nil {
+		_ = log.Close(!w.dirty.Load()) // not clean, or not closed: a recovery looks at it
+		l.r.probe("ended", 0, w.root)
 	}
 }
 
@@ -85,22 +86,26 @@ func retain(es []entry, key string) {
 	}
 }
 
+// currentLog is the log that the lane's records go to, nil if there is none.
+func (l *lane) currentLog() Log {
+	if l.foreign != nil {
+		return l.foreign.log
+	}
+	return l.r.currentLog()
+}
+
 // mark writes to the log what became of e, if e is in it. A failure is not the step's: what is to be
 // undone is undone in memory, and a recovery will find it done already.
 func (l *lane) mark(typ RecordType, e *entry, failure error) {
 	if e.lsn == 0 {
 		return
 	}
-	log := l.log
-	if log == nil {
-		log = l.r.currentLog()
-	}
 	rec := Record{Type: typ, Ref: e.lsn, Volatile: e.volatile}
 	if failure != nil {
 		rec.Params = []byte(failure.Error())
 	}
-	if !written(log, &rec) {
-		l.r.dirty.Store(true)
+	if !written(l.currentLog(), &rec) {
+		l.w.dirty.Store(true)
 	}
 }
 

@@ -66,7 +66,7 @@ func (c *compensation) conclude(err error) {
 		return
 	}
 	c.err = err
-	byLoop := l.owner && !c.had && l.r.loop != nil && (errors.Is(err, ErrBreak) || errors.Is(err, ErrExited))
+	byLoop := l.owner && !c.had && l.w.loop != nil && (errors.Is(err, ErrBreak) || errors.Is(err, ErrExited))
 	c.interrupted = byLoop || errors.Is(err, ErrExited)
 	if byLoop { // this happens once in a run
 		return
@@ -123,7 +123,7 @@ func (c *compensation) finish() {
 // compensate runs c as a child of the step at the top, which neither the run's context nor the
 // consumer can stop.
 func (l *lane) compensate(ctx context.Context, c *compensation, kind Kind, of ID, cause error) {
-	c.err, c.interrupted, c.ran, c.had, c.bound = nil, false, false, l.owner && l.r.loop != nil, ctx
+	c.err, c.interrupted, c.ran, c.had, c.bound = nil, false, false, l.owner && l.w.loop != nil, ctx
 	c.rare = rarity{comp: c}
 	savedCtx, savedWithin := l.ctx, l.within
 	if c.e.policy != nil && c.e.policy.timeout > 0 {

@@ -12,8 +12,8 @@ func (s Step) Extend(key string) error {
 	r := s.l.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !slices.Contains(r.extends, key) {
-		r.extends = append(r.extends, key)
+	if x := r.extra(); !slices.Contains(x.extends, key) {
+		x.extends = append(x.extends, key)
 	}
 	return nil
 }
@@ -23,8 +23,9 @@ func (r *run) keep(es []entry) []Retained {
 	keep := retained(es)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	x := r.extra()
 	for i := range keep {
-		keep[i].Extend = slices.Contains(r.extends, keep[i].Key)
+		keep[i].Extend = slices.Contains(x.extends, keep[i].Key)
 	}
 	return keep
 }

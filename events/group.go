@@ -74,15 +74,14 @@ type child struct {
 
 // parallel runs a group below the step at the top of l.
 func (l *lane) parallel(s Step, g *Group) error {
-	r := l.r
-	if l.owner && r.posts == nil {
-		r.posts = make(chan *post)
+	if l.owner && l.w.posts == nil {
+		l.w.posts = make(chan *post)
 	}
 	ctx, cancel := context.WithCancelCause(l.context())
 	defer cancel(nil)
 	p := &pump{l: l, g: g, step: s, ctx: ctx, cancel: cancel, ended: make(chan *child), children: make([]child, len(g.tasks))}
 	l.stack[s.d].busy = true
-	had := l.owner && r.loop != nil
+	had := l.owner && l.w.loop != nil
 	l.gather(s, p)
 	l.rethrow(had, nil, nil) // a panic of the loop body while the lanes ran
 	return l.groupErr(p)
@@ -115,7 +114,7 @@ type pump struct {
 // run returns when every lane has ended, also if the consumer panics or exits meanwhile.
 func (p *pump) run() {
 	complete := false
-	had := p.l.owner && p.l.r.loop != nil
+	had := p.l.owner && p.l.w.loop != nil
 	defer func() {
 		if complete {
 			return
@@ -129,11 +128,11 @@ func (p *pump) run() {
 	for p.start(); p.running > 0; p.start() {
 		var posts chan *post
 		if p.l.owner {
-			posts = p.l.r.posts
+			posts = p.l.w.posts
 		}
 		select {
 		case p.serving = <-posts:
-			p.answer(p.l.r.deliver(&p.serving.ev))
+			p.answer(p.l.w.deliver(&p.serving.ev))
 		case c := <-p.ended:
 			p.running--
 			if c.err != nil && !p.g.settle || c.fatal != nil || c.exited {
@@ -166,8 +165,8 @@ func (p *pump) start() {
 		}
 		l := p.l
 		c.lane = &lane{
-			r: l.r, n: l.r.lanes.Add(1), depth0: l.depth0 + int(p.step.d) + 1, parent0: p.step.id,
-			ctx: p.ctx, shield: l.shield, log: l.log, reg: l.reg, within: l.within,
+			r: l.r, w: l.w, n: l.w.lanes.Add(1), depth0: l.depth0 + p.step.d + 1, parent0: p.step.id,
+			ctx: p.ctx, shield: l.shield, foreign: l.foreign, within: l.within,
 			post: &post{ev: Event{Run: &l.r.info}, reply: make(chan struct{})},
 		}
 		c.lane.rec = &c.lane.post.ev

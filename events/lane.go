@@ -12,18 +12,18 @@ import (
 // base upward, so success costs nothing and failure pops down to the base.
 type lane struct {
 	r       *run
+	w       *workspace // nil when the run is over
 	n       uint32
+	shield  int32 // > 0: inside a compensation or a deferred action, where the run's stop does not count
+	depth0  int32
 	owner   bool
-	depth0  int
+	exited  bool            // runtime.Goexit went through the lane
 	parent0 ID              // parent of the lane's first step
 	ctx     context.Context //nolint:containedctx // a group's, or a compensation's with a timeout; else nil
 	stack   []frame
 	entries []entry
 	fatal   *PanicError // a panic went through the lane
-	exited  bool        // runtime.Goexit went through the lane
-	shield  int         // > 0: inside a compensation or a deferred action, where the run's stop does not count
-	log     Log         // the log of another run, inside Replay
-	reg     *Registry   // as above; nil: the run's
+	foreign *foreign    // inside Replay
 	within  uint64      // LSN of the enclosing compensation
 
 	spare *compensation // to be used again
@@ -37,6 +37,12 @@ type post struct {
 	ev    Event
 	ok    bool
 	reply chan struct{}
+}
+
+// foreign is another run, whose records a lane replays.
+type foreign struct {
+	log Log
+	reg *Registry // nil: the run's own
 }
 
 // frame is a pending step.
@@ -98,8 +104,7 @@ func (f *frame) residue() []Residue {
 // compensations or the consumer do.
 func (l *lane) step(p Payload, kind Kind, of ID, cause error, body func(Step) error) (err error) {
 	d := len(l.stack)
-	r := l.r
-	had := l.owner && r.loop != nil
+	had := l.owner && l.w.loop != nil
 	settled := false
 	defer func() {
 		if settled {
@@ -128,12 +133,11 @@ func (l *lane) step(p Payload, kind Kind, of ID, cause error, body func(Step) er
 
 // rethrow lets a panic go on that step or settle had to stop. v is what was recovered in this step.
 func (l *lane) rethrow(had bool, err error, v any) {
-	r := l.r
-	if l.owner && !had && r.loop != nil && !r.loop.exit {
-		panic(r.loop.value) // the same value: the language demands it of a loop body's panic
+	if loop := l.w.loop; l.owner && !had && loop != nil && !loop.exit {
+		panic(loop.value) // the same value: the language demands it of a loop body's panic
 	}
 	if l.shield == 0 {
-		if l.fatal != nil && !(l.owner && len(l.stack) == 0 && r.cfg.panicsAsErrors && r.err != nil) {
+		if l.fatal != nil && !(l.owner && len(l.stack) == 0 && l.r.cfg.panicsAsErrors && l.r.err != nil) {
 			panic(l.fatal)
 		}
 		return
@@ -150,8 +154,8 @@ func (l *lane) rethrow(had bool, err error, v any) {
 // had tells whether the consumer was gone before.
 func (l *lane) note(v any, had bool) error {
 	r := l.r
-	if l.owner && r.loop != nil && (l.shield == 0 || !had) {
-		if r.loop.exit {
+	if loop := l.w.loop; l.owner && loop != nil && (l.shield == 0 || !had) {
+		if loop.exit {
 			return ErrExited
 		}
 		return ErrBreak
@@ -221,16 +225,16 @@ func (l *lane) refusal() error {
 
 // forced is why a step fails whatever its body returned; nil if the body's word counts.
 func (l *lane) forced() error {
-	r := l.r
 	if l.shield > 0 {
 		return nil
 	}
+	w := l.w
 	switch {
 	case l.fatal != nil:
 		return l.fatal
-	case l.exited, l.owner && r.loop != nil && r.loop.exit:
+	case l.exited, l.owner && w.loop != nil && w.loop.exit:
 		return ErrExited
-	case r.left.Load():
+	case w.left.Load():
 		return ErrBreak
 	}
 	return nil
@@ -248,7 +252,7 @@ func (l *lane) begin(p Payload, kind Kind, of ID, cause error) (Step, bool) {
 	ev := l.rec
 	ev.ID, ev.Parent, ev.Of = 0, parent, of
 	ev.At, ev.Dur = now, 0
-	ev.Lane, ev.Depth = l.n, uint16(l.depth0+d) //nolint:gosec // a stack of 65536 pending steps does not exist
+	ev.Lane, ev.Depth = l.n, uint16(int(l.depth0)+d) //nolint:gosec // a stack of 65536 pending steps does not exist
 	ev.Phase, ev.Status, ev.Reason, ev.Kind = Begin, Pending, NoReason, kind
 	ev.Payload, ev.Detail, ev.Err = p, nil, cause
 	ok := l.hand(ev)
@@ -263,7 +267,7 @@ func (l *lane) end(d int, status Status, err error) bool {
 	ev := l.rec
 	ev.ID, ev.Parent, ev.Of = f.id, f.parent, f.of
 	ev.At, ev.Dur = now, now-f.began
-	ev.Lane, ev.Depth = l.n, uint16(l.depth0+d) //nolint:gosec // as in begin
+	ev.Lane, ev.Depth = l.n, uint16(int(l.depth0)+d) //nolint:gosec // as in begin
 	ev.Phase, ev.Status, ev.Reason, ev.Kind = End, status, NoReason, f.kind
 	if status == Failed {
 		ev.Reason = reasonOf(err)
@@ -278,9 +282,9 @@ func (l *lane) end(d int, status Status, err error) bool {
 // and can be refused, before the work, as with one goroutine.
 func (l *lane) hand(ev *Event) bool {
 	if l.owner {
-		return l.r.deliver(ev)
+		return l.w.deliver(ev)
 	}
-	l.r.posts <- l.post
+	l.w.posts <- l.post
 	<-l.post.reply
 	return l.post.ok
 }

@@ -53,7 +53,7 @@ func (o Op[T]) Events(ctx context.Context, opts ...Option) iter.Seq[Event] {
 // Start prepares a run whose outcome can be asked for after the loop. Nothing happens before the
 // first iteration of Run.Events, or Run.Wait.
 func (o Op[T]) Start(ctx context.Context, opts ...Option) *Run[T] {
-	r := &Run[T]{op: o}
+	r := &Run[T]{payload: o.payload, body: o.body}
 	r.r.prepare(ctx, o.preset, opts)
 	return r
 }
@@ -76,16 +76,17 @@ func Call[T any](s Step, o Op[T]) (T, error) {
 
 // Run is one execution of an Op.
 type Run[T any] struct {
-	op    Op[T]
-	value T
-	r     run
+	payload Payload
+	body    func(Step) (T, error)
+	value   T
+	r       run
 }
 
 // Events may be ranged over once; a second time panics with ErrReused. When the loop ends, for
 // whatever reason, the run is over: committed, or rolled back.
 func (r *Run[T]) Events() iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		if !r.r.started.CompareAndSwap(false, true) {
+		if !r.r.claim() {
 			panic(ErrReused)
 		}
 		r.execute(yield)
@@ -93,8 +94,8 @@ func (r *Run[T]) Events() iter.Seq[Event] {
 }
 
 func (r *Run[T]) execute(yield func(Event) bool) {
-	r.r.execute(yield, r.op.payload, func(s Step) (err error) {
-		r.value, err = r.op.body(s)
+	r.r.execute(yield, r.payload, func(s Step) (err error) {
+		r.value, err = r.body(s)
 		return err
 	})
 }
@@ -103,7 +104,7 @@ func (r *Run[T]) execute(yield func(Event) bool) {
 // What a run that committed left behind is not an error: see Residue. Wait must not be called in
 // the loop over the run's own events.
 func (r *Run[T]) Wait() (T, error) {
-	if r.r.started.CompareAndSwap(false, true) {
+	if r.r.claim() {
 		r.execute(nil)
 	}
 	r.r.wait()
@@ -112,14 +113,19 @@ func (r *Run[T]) Wait() (T, error) {
 
 // Err is the root's error; nil before the end. A skipped root has no error.
 func (r *Run[T]) Err() error {
-	if !r.r.over.Load() {
+	if !r.r.over() {
 		return nil
 	}
 	return r.r.err
 }
 
 // Info is the run's identity. It is nil before the first iteration.
-func (r *Run[T]) Info() *RunInfo { return r.r.infoPtr.Load() }
+func (r *Run[T]) Info() *RunInfo {
+	if r.r.state.Load() < isRunning {
+		return nil
+	}
+	return &r.r.info
+}
 
 // Cancel fails the run at its next boundary and cancels Step.Context with cause. It may be called
 // from any goroutine, before the start and after the end too.

@@ -77,10 +77,10 @@ func (s Step) Replay(reg *Registry, log Log, dead *DeadRun, rec Replay) error {
 	if rec.Deferred {
 		kind = Commit
 	}
-	savedLog, savedReg := l.log, l.reg
-	l.log, l.reg = log, reg
-	defer func() { l.log, l.reg = savedLog, savedReg }()
-	had := l.owner && r.loop != nil
+	saved := l.foreign
+	l.foreign = &foreign{log, reg}
+	defer func() { l.foreign = saved }()
+	had := l.owner && l.w.loop != nil
 	ctx := context.WithValue(r.undoContext(), deadRunKey{}, dead)
 	c := l.prepare(int(s.d), -1)
 	c.e = e

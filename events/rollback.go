@@ -85,8 +85,8 @@ func (l *lane) giveUp(d int, e *entry, err error) {
 		rare.blocked = true
 	}
 	l.r.leaveBehind(res)
-	if e.lsn != 0 && l.log == nil {
-		l.r.dirty.Store(true)
+	if e.lsn != 0 && l.foreign == nil {
+		l.w.dirty.Store(true)
 	}
 }
 

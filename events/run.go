@@ -8,83 +8,85 @@ import (
 	"time"
 )
 
-// run is the state of one execution. What is not atomic or behind mu belongs to the owner: the
-// goroutine that ranges over the events, which is also the goroutine of lane 0.
+// run is the state of one execution that outlives it: the caller keeps the Run, a body its Step, a consumer
+// the RunInfo. So it is not used again, and small; what else a run works with is in the workspace.
 type run struct {
-	cfg     config
 	info    RunInfo
-	infoPtr atomic.Pointer[RunInfo]
-	started atomic.Bool
-	over    atomic.Bool
-	err     error // the root's, valid once over is set
+	cfg     *config
+	parent  context.Context       //nolint:containedctx // a run is what a context belongs to
+	cause   atomic.Pointer[error] // why the run was stopped
+	err     error                 // the root's, valid once the run is over
+	state   atomic.Uint32
+	aborted atomic.Bool
+	mu      sync.Mutex
+	more    atomic.Pointer[extra]
+	lane0   lane
+}
 
-	parent context.Context       //nolint:containedctx // a run is what a context belongs to
-	self   runContext            // parent, telling that it is of this run
-	cause  atomic.Pointer[error] // why the run was stopped
+// States of a run, in this order.
+const (
+	isNew     uint32 = iota
+	isClaimed        // somebody drains it
+	isRunning        // info is set
+	isOver
+)
 
-	yield      func(Event) bool
-	inYield    bool // yield was called and has not returned
-	sinkFailed bool
-	loop       *loopEnd
-	gone       bool  // nothing is yielded any more
-	ev         Event // the record being delivered; sinks see its address
-	seq        uint64
-	lastID     ID
-	left       atomic.Bool // the consumer left the loop
-	aborted    atomic.Bool
-	posts      chan *post // records of other lanes
-	lanes      atomic.Uint32
-	reg        atomic.Uint64
-	root       Payload
-	committed  bool        // the owner's: nothing is undone any more
-	dirty      atomic.Bool // a recovery has something left to do
-	logDone    bool
-
-	lane0    lane
-	borrowed *stacks
-
-	mu       sync.Mutex
-	holding  atomic.Bool   // holds has had something
-	logging  atomic.Bool   // log is set
+// extra is what a run has only if somebody asks: contexts, a log, what is held and what is left. It is
+// made and used under run.mu; that there is none can be seen without.
+type extra struct {
 	waiters  chan struct{} // closed at the end; nil: nobody waits
 	residue  []Residue
 	holds    []func()
 	extends  []string // keys under which others have retained effects
 	log      Log
 	logErr   error
+	self     runContext      // parent, telling that it is of this run
 	ctx      context.Context //nolint:containedctx // made when somebody asks: most steps do not
 	cancel   context.CancelCauseFunc
 	undoCtx  context.Context //nolint:containedctx // compensations outlive the cancelled context
 	stopUndo context.CancelFunc
 }
 
-// loopEnd is how the consumer left other than by break.
-type loopEnd struct {
-	value any // of the panic in the loop body
-	exit  bool
+// extra is called with r.mu held.
+func (r *run) extra() *extra {
+	x := r.more.Load()
+	if x == nil {
+		x = &extra{self: runContext{r.parent, r}}
+		r.more.Store(x)
+	}
+	return x
 }
 
+// plain is the configuration of a run without options. It is only read.
+//
+//nolint:gochecknoglobals // a constant, but for the language
+var plain config
+
 func (r *run) prepare(ctx context.Context, preset, opts []Option) {
+	r.parent, r.cfg = ctx, &plain
+	if len(preset)+len(opts) == 0 {
+		return
+	}
+	r.cfg = new(config)
 	for _, o := range preset {
-		o(&r.cfg)
+		o(r.cfg)
 	}
 	for _, o := range opts {
-		o(&r.cfg)
+		o(r.cfg)
 	}
-	r.parent = ctx
-	r.self = runContext{ctx, r}
 }
+
+// claim tells whether the caller is the one who drains the run.
+func (r *run) claim() bool { return r.state.CompareAndSwap(isNew, isClaimed) }
+
+func (r *run) over() bool { return r.state.Load() == isOver }
 
 func (r *run) execute(yield func(Event) bool, p Payload, body func(Step) error) {
 	start := time.Now() //nolint:forbidigo // RunInfo.Started; all else comes from now
 	r.info = RunInfo{ID: newRunID(start), Started: start, Host: r.cfg.host, PID: r.cfg.pid}
-	r.ev.Run = &r.info
-	r.infoPtr.Store(&r.info)
-	r.root = p
-	r.yield, r.gone = yield, yield == nil
-	l, b := &r.lane0, stacksPool.Get().(*stacks) //nolint:forcetypeassert // New gives it
-	r.borrowed = b
-	*l = lane{r: r, owner: true, rec: &r.ev, stack: b.frames[:0], entries: b.entries[:0], spare: &b.comp}
+	r.state.Store(isRunning)
+	l := &r.lane0
+	l.borrow(r, yield, p)
 	defer r.finish() // also while the goroutine panics or exits
 	_ = l.step(p, Forward, 0, nil, func(s Step) error {
 		if err := l.stopErr(); err != nil {
@@ -94,53 +96,41 @@ func (r *run) execute(yield func(Event) bool, p Payload, body func(Step) error) 
 	})
 }
 
-// stacks are what a run of usual size works with. They are most of what a short run would allocate,
-// so they are used again. Nothing of a run but its lane 0 knows them.
-type stacks struct {
-	frames  [8]frame
-	entries [4]entry
-	comp    compensation
-}
-
-//nolint:gochecknoglobals // a free list: what is in it cannot be seen
-var stacksPool = sync.Pool{New: func() any { return new(stacks) }}
-
-// giveBack returns the stacks, cleared; a frame is cleared when it is popped, and all are by then.
-func (r *run) giveBack() {
-	l, b := &r.lane0, r.borrowed
-	l.stack, l.entries, l.spare, r.borrowed = nil, nil, nil, nil // a Step that is kept is stale
-	clear(b.entries[:])
-	b.comp = compensation{}
-	stacksPool.Put(b)
-}
-
 // finish lets those go who wait for the run.
 func (r *run) finish() {
-	r.giveBack()
+	r.lane0.giveBack()
+	r.state.Store(isOver)
+	if r.more.Load() == nil { // who makes it from now on sees that the run is over
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cancel != nil {
-		r.cancel(nil)
+	x := r.extra()
+	if x.cancel != nil {
+		x.cancel(nil)
 	}
-	if r.stopUndo != nil {
-		r.stopUndo()
+	if x.stopUndo != nil {
+		x.stopUndo()
 	}
-	r.over.Store(true)
-	if r.waiters != nil {
-		close(r.waiters)
+	if x.waiters != nil {
+		close(x.waiters)
 	}
 }
 
 func (r *run) wait() {
+	if r.over() {
+		return
+	}
 	r.mu.Lock()
-	if r.over.Load() {
+	x := r.extra()
+	if r.over() { // after extra: finish looks the other way round
 		r.mu.Unlock()
 		return
 	}
-	if r.waiters == nil {
-		r.waiters = make(chan struct{})
+	if x.waiters == nil {
+		x.waiters = make(chan struct{})
 	}
-	ch := r.waiters
+	ch := x.waiters
 	r.mu.Unlock()
 	<-ch
 }
@@ -156,76 +146,6 @@ func (r *run) now() time.Duration {
 	return r.cfg.clock()
 }
 
-// deliver gives ev its number and hands it to sinks and consumer. It runs on the owner only. false:
-// the consumer does not want more.
-func (r *run) deliver(ev *Event) bool {
-	r.seq++
-	ev.Seq = r.seq
-	if ev.Phase == Begin {
-		r.lastID++
-		ev.ID = r.lastID
-	}
-	if len(r.cfg.sinks) > 0 {
-		r.toSinks(ev, 0)
-	}
-	if r.gone || !r.toLoop(ev) {
-		return !r.left.Load() && !r.sinkFailed
-	}
-	return !r.sinkFailed
-}
-
-// toLoop yields ev. How the loop body ends is noted here, where no body of a step can hide it.
-func (r *run) toLoop(ev *Event) bool {
-	r.inYield = true
-	defer func() {
-		if r.inYield {
-			r.inYield = false
-			v := recover()
-			r.loop = &loopEnd{value: v, exit: v == nil}
-			r.leave()
-			if v != nil {
-				panic(v)
-			}
-		}
-	}()
-	ok := r.yield(*ev)
-	r.inYield = false
-	if !ok {
-		r.leave()
-	}
-	return ok
-}
-
-// toSinks calls the sinks from number i on. One that panics fails the run and is not called again; the
-// others see all.
-func (r *run) toSinks(ev *Event, i int) {
-	defer func() {
-		if i == len(r.cfg.sinks) {
-			return
-		}
-		v := recover()
-		r.cfg.sinks = slices.Delete(slices.Clone(r.cfg.sinks), i, i+1)
-		r.sinkFailed = true
-		if v == nil { // Goexit: the consumer's goroutine dies
-			r.leave()
-		} else if l := &r.lane0; l.fatal == nil {
-			l.fatal = asPanic(v)
-			r.stop(l.fatal)
-		}
-		r.toSinks(ev, i)
-	}()
-	for ; i < len(r.cfg.sinks); i++ {
-		r.cfg.sinks[i](ev)
-	}
-}
-
-// leave notes that the consumer is gone.
-func (r *run) leave() {
-	r.gone = true
-	r.left.Store(true)
-	r.stop(ErrBreak)
-}
-
 // stop stops the run at its next boundary. The first cause counts.
 func (r *run) stop(cause error) {
 	if cause == nil {
@@ -236,8 +156,8 @@ func (r *run) stop(cause error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cancel != nil {
-		r.cancel(cause)
+	if x := r.more.Load(); x != nil && x.cancel != nil {
+		x.cancel(cause)
 	}
 }
 
@@ -257,8 +177,8 @@ func (r *run) abort() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.aborted.Store(true)
-	if r.stopUndo != nil {
-		r.stopUndo()
+	if x := r.more.Load(); x != nil && x.stopUndo != nil {
+		x.stopUndo()
 	}
 }
 
@@ -266,13 +186,17 @@ func (r *run) abort() {
 func (r *run) context() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ctx == nil {
-		r.ctx, r.cancel = context.WithCancelCause(&r.self)
+	x := r.extra()
+	if x.ctx == nil {
+		x.ctx, x.cancel = context.WithCancelCause(&x.self)
 		if cause := r.cause.Load(); cause != nil {
-			r.cancel(*cause)
+			x.cancel(*cause)
+		}
+		if r.over() { // asked of a Step that was kept
+			x.cancel(nil)
 		}
 	}
-	return r.ctx
+	return x.ctx
 }
 
 // runContext tells whose context it is.
@@ -306,70 +230,82 @@ func RunOf(ctx context.Context) *RunInfo {
 func (r *run) undoContext() context.Context {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.undoCtx == nil {
-		r.undoCtx, r.stopUndo = context.WithCancel(context.WithoutCancel(&r.self))
+	x := r.extra()
+	if x.undoCtx == nil {
+		x.undoCtx, x.stopUndo = context.WithCancel(context.WithoutCancel(&x.self))
 		if r.aborted.Load() {
-			r.stopUndo()
+			x.stopUndo()
 		}
 	}
-	return r.undoCtx
+	return x.undoCtx
 }
 
 func (r *run) leaveBehind(res Residue) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.residue = append(r.residue, res)
+	x := r.extra()
+	x.residue = append(x.residue, res)
 }
 
 func (r *run) leftBehind() []Residue {
+	x := r.more.Load()
+	if x == nil {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.residue)
+	return slices.Clone(x.residue)
 }
 
 func (r *run) hold(release func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.holds = append(r.holds, release)
-	r.holding.Store(true)
+	x := r.extra()
+	x.holds = append(x.holds, release)
 }
 
 // letGo releases what was held, newest first, even if one of them panics.
 func (r *run) letGo() {
-	if !r.holding.Load() {
+	x := r.more.Load()
+	if x == nil {
 		return
 	}
 	r.mu.Lock()
-	n := len(r.holds)
+	n := len(x.holds)
 	if n == 0 {
 		r.mu.Unlock()
 		return
 	}
-	f := r.holds[n-1]
-	r.holds = r.holds[:n-1]
+	f := x.holds[n-1]
+	x.holds = x.holds[:n-1]
 	r.mu.Unlock()
 	defer r.letGo()
 	f()
 }
 
 // openLog opens the run's log with its first record.
-func (r *run) openLog() (Log, error) {
+func (r *run) openLog(root Payload) (Log, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.log == nil && r.logErr == nil {
-		r.log, r.logErr = r.cfg.journal.Open(&r.info, r.root)
-		r.logging.Store(r.logErr == nil)
+	x := r.extra()
+	if x.log == nil && x.logErr == nil {
+		x.log, x.logErr = r.cfg.journal.Open(&r.info, root)
 	}
-	return r.log, r.logErr
+	return x.log, x.logErr
 }
 
+// currentLog is the run's log, nil if it has none (yet).
 func (r *run) currentLog() Log {
-	if !r.logging.Load() {
+	x := r.more.Load()
+	if x == nil {
 		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.log
+	if x.logErr != nil {
+		return nil
+	}
+	return x.log
 }
 
 func (r *run) probe(point string, id ID, p Payload) {

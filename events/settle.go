@@ -6,7 +6,7 @@ import "slices"
 // succeeded, undoes what it did if it did not, and yields the End. It is resumed where it was
 // interrupted when a panic or Goexit comes out of the consumer or a compensation.
 func (l *lane) settle(d int, err error) (out error) {
-	had := l.owner && l.r.loop != nil
+	had := l.owner && l.w.loop != nil
 	complete := false
 	defer func() {
 		if complete {
@@ -27,7 +27,7 @@ func (l *lane) conclude(d int, err error) (out error) {
 	r, root := l.r, d == 0 && l.owner
 	f := &l.stack[d]
 	f.closed = true
-	if root && r.committed { // resumed after the commit
+	if root && l.w.committed { // resumed after the commit
 		err = nil
 	} else {
 		if err == nil || isSkip(err) {
@@ -66,7 +66,7 @@ func (l *lane) conclude(d int, err error) (out error) {
 		}
 	}
 	if root {
-		r.close()
+		l.close()
 		r.letGo()
 	}
 	out = err

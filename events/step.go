@@ -56,7 +56,7 @@ func (s Step) Progress(v any) error {
 	ev := l.rec
 	ev.ID, ev.Parent, ev.Of = f.id, f.parent, f.of
 	ev.At, ev.Dur = l.r.now(), 0
-	ev.Lane, ev.Depth = l.n, uint16(l.depth0+int(s.d)) //nolint:gosec // as in begin
+	ev.Lane, ev.Depth = l.n, uint16(l.depth0+s.d) //nolint:gosec // as in begin
 	ev.Phase, ev.Status, ev.Reason, ev.Kind = Progress, Pending, NoReason, f.kind
 	ev.Payload, ev.Detail, ev.Err = f.payload, v, nil
 	if !l.hand(ev) && l.shield == 0 {
