@@ -58,7 +58,7 @@ func (l *lane) forward(d, i int) {
 	}
 	c := l.prepare(d, i)
 	l.attempt(unbounded, c, Commit, nil)
-	l.spare = c
+	c.release()
 }
 
 // close ends the run's log.

@@ -45,6 +45,11 @@ type compensation struct {
 	over        bool            // it succeeded or was given up
 }
 
+// label is the payload of an undo that has none of its own: a closure's, or an action's.
+type label string
+
+func (l label) EventType() string { return string(l) }
+
 // prepare makes ready to run the entry in slot i for the step at depth d; a copy of it, because the
 // stack may move while it runs.
 func (l *lane) prepare(d, i int) *compensation {
@@ -52,11 +57,18 @@ func (l *lane) prepare(d, i int) *compensation {
 	if l.spare = nil; c == nil {
 		c = new(compensation)
 	}
-	*c = compensation{l: l, depth: d, slot: i}
+	c.l, c.depth, c.slot = l, d, i
 	if i >= 0 {
 		c.e = l.entries[i]
 	}
 	return c
+}
+
+// release lets c be used again.
+func (c *compensation) release() {
+	l := c.l
+	*c = compensation{}
+	l.spare = c
 }
 
 // conclude records the outcome before the End.
@@ -67,7 +79,7 @@ func (c *compensation) conclude(err error) {
 	}
 	c.err = err
 	byLoop := l.owner && !c.had && l.w.loop != nil && (errors.Is(err, ErrBreak) || errors.Is(err, ErrExited))
-	c.interrupted = byLoop || errors.Is(err, ErrExited)
+	c.interrupted = byLoop || err != nil && errors.Is(err, ErrExited)
 	if byLoop { // this happens once in a run
 		return
 	}
@@ -148,7 +160,7 @@ func (l *lane) compensate(ctx context.Context, c *compensation, kind Kind, of ID
 	}()
 	p := c.e.payload
 	if p == nil {
-		p = &Named{Type: c.e.name}
+		p = label(c.e.name)
 	}
 	c.payload = p
 	_ = l.step(p, kind, of, cause, func(s Step) error { // conclude has the outcome

@@ -247,7 +247,10 @@ func (l *lane) begin(p Payload, kind Kind, of ID, cause error) (Step, bool) {
 	if d > 0 {
 		parent = l.stack[d-1].id
 	}
-	now := l.r.now()
+	var now time.Duration                          // the root begins when the run does
+	if l.depth0+int32(d) > 0 || l.r.cfg.hasClock { //nolint:gosec // as below
+		now = l.r.now()
+	}
 	l.stack = append(l.stack, frame{parent: parent, of: of, kind: kind, payload: p, began: now, base: int32(len(l.entries))}) //nolint:gosec // as below
 	ev := l.rec
 	ev.ID, ev.Parent, ev.Of = 0, parent, of

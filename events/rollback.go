@@ -99,5 +99,5 @@ func (l *lane) timeUp(ctx context.Context) bool {
 func (l *lane) undo(ctx context.Context, d int, cause error) {
 	c := l.prepare(d, len(l.entries)-1)
 	l.attempt(ctx, c, Undo, cause)
-	l.spare = c
+	c.release()
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -15,15 +16,9 @@ const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 // newRunID makes the ID of a run started at t. The random bits come from the runtime's
 // ChaCha8 generator, which the operating system seeds; two processes do not collide.
 func newRunID(t time.Time) (id RunID) {
-	ms := uint64(t.UnixMilli()) //nolint:gosec // ULID: 48 bits of milliseconds
-	for i := range 6 {
-		id[i] = byte(ms >> (40 - 8*i))
-	}
-	hi, lo := rand.Uint64(), rand.Uint32() //nolint:gosec // identity, not secrecy
-	for i := range 8 {
-		id[6+i] = byte(hi >> (8 * i))
-	}
-	id[14], id[15] = byte(lo), byte(lo>>8)
+	ms := uint64(t.UnixMilli())                                          //nolint:gosec // ULID: 48 bits of milliseconds
+	binary.BigEndian.PutUint64(id[:8], ms<<16|uint64(rand.Uint32()>>16)) //nolint:gosec // identity, not secrecy
+	binary.BigEndian.PutUint64(id[8:], rand.Uint64())                    //nolint:gosec // as above
 	return id
 }
 

@@ -27,6 +27,12 @@ func (l *lane) conclude(d int, err error) (out error) {
 	r, root := l.r, d == 0 && l.owner
 	f := &l.stack[d]
 	f.closed = true
+	if err == nil && f.rare == nil && !root && l.forced() == nil { // most steps: there is nothing to decide
+		if !l.end(d, Succeeded, nil) && l.shield == 0 {
+			return l.refusal()
+		}
+		return nil
+	}
 	if root && l.w.committed { // resumed after the commit
 		err = nil
 	} else {
@@ -94,6 +100,7 @@ func (l *lane) forget(d int) {
 			l.mark(RecUndone, &l.entries[int(f.base)+i], nil)
 		}
 	}
+	clear(l.entries[f.base:])
 	l.entries = l.entries[:f.base]
 }
 

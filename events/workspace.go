@@ -10,6 +10,16 @@ import (
 // the goroutine that ranges over the events, which is also the goroutine of lane 0; but for what is atomic,
 // posts and root. It is most of what a short run would allocate, so it is used again.
 type workspace struct {
+	state
+
+	// What lane 0 begins with.
+	frames  [8]frame
+	entries [4]entry
+	comp    compensation
+}
+
+// state is of one run.
+type state struct {
 	r     *run
 	sinks []Sink
 	root  Payload
@@ -30,11 +40,6 @@ type workspace struct {
 	dirty atomic.Bool // a recovery has something left to do
 	lanes atomic.Uint32
 	reg   atomic.Uint64
-
-	// What lane 0 begins with.
-	frames  [8]frame
-	entries [4]entry
-	comp    compensation
 }
 
 // loopEnd is how the consumer left other than by break.
@@ -59,8 +64,17 @@ func (l *lane) borrow(r *run, yield func(Event) bool, root Payload) {
 // giveBack returns the workspace, cleared; a Step that is kept is stale then. All lanes have ended.
 func (l *lane) giveBack() {
 	w := l.w
+	if cap(l.stack) > len(w.frames) { // it has grown out of these; else they were cleared one by one
+		clear(w.frames[:])
+	}
+	if cap(l.entries) > len(w.entries) {
+		clear(w.entries[:])
+	}
+	if l.spare != &w.comp {
+		w.comp = compensation{}
+	}
 	l.w, l.rec, l.stack, l.entries, l.spare = nil, nil, nil, nil, nil
-	*w = workspace{}
+	w.state = state{}
 	workspaces.Put(w)
 }
 
