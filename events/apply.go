@@ -120,8 +120,8 @@ func freeze(e Effect) Effect {
 
 // Defer lets e.Do run after the root has committed (or after Seal): for what cannot be undone,
 // destroy and delete. It is journaled like an effect; after a crash recovery carries it forward, so
-// Do must be idempotent. e.Undo is never called. If the step or an ancestor fails, e is dropped; and so it
-// is in a compensation or a deferred action, which have no commit of their own, unless they seal it.
+// Do must be idempotent. e.Undo is never called. If the step or an ancestor fails, e is dropped. In a
+// compensation, or a deferred action, it runs when that has succeeded, which is its commit.
 func (s Step) Defer(e Effect) error {
 	s.frame()
 	l := s.l
@@ -260,16 +260,29 @@ func (s Step) Retain(key string) error {
 // retain is published, and what they deferred runs now. Needed for long runs (the undo stack and the
 // journal would grow) and before an irreversible effect. An error means that nothing was sealed.
 func (s Step) Seal() error {
-	f := s.frame()
-	l, r := s.l, s.l.r
+	s.frame()
+	l := s.l
 	if err := l.stopErr(); err != nil {
 		return err
 	}
-	base, had := int(f.base), l.owner && l.w.loop != nil
+	had := l.owner && l.w.loop != nil
+	if err := l.seal(int(s.d)); err != nil {
+		return err
+	}
+	l.runDeferred(int(s.d))
+	l.rethrow(had, nil, nil)
+	return nil // also if the run was stopped meanwhile: it is sealed
+}
+
+// seal makes what the step at depth d registered final, and leaves it the deferred actions, which have to
+// run now.
+func (l *lane) seal(d int) error {
+	f := &l.stack[d]
+	base := int(f.base)
 	retain(l.entries[base:], f.retain())
 	var lsns []uint64
 	for _, e := range l.entries[base:] {
-		if e.lsn != 0 {
+		if e.lsn != 0 && !e.sealed {
 			lsns = append(lsns, e.lsn)
 		}
 	}
@@ -278,7 +291,7 @@ func (s Step) Seal() error {
 		if err != nil {
 			return err
 		}
-		if err := log.Seal(lsns, r.keep(l.entries[base:])); err != nil {
+		if err := log.Seal(lsns, l.r.keep(l.entries[base:])); err != nil {
 			return err
 		}
 	}
@@ -290,9 +303,7 @@ func (s Step) Seal() error {
 	for i := range deferred {
 		deferred[i].sealed = true
 	}
-	l.runDeferred(int(s.d))
-	l.rethrow(had, nil, nil)
-	return nil // also if the run was stopped meanwhile: it is sealed
+	return nil
 }
 
 // stepContext lets an effect's Do report progress through its context.

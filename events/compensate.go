@@ -97,10 +97,12 @@ func (c *compensation) conclude(err error) {
 	switch {
 	case err == nil && e.deferred:
 		l.mark(RecDeferredDone, e, nil)
+		c.handUp()
 		c.finish()
 		l.r.probe("deferred", e.of, c.payload)
 	case err == nil:
 		l.mark(RecUndone, e, nil)
+		c.handUp()
 		c.finish()
 		l.r.probe("undone", e.of, c.payload)
 	case c.last || c.interrupted || l.timeUp(c.bound):
@@ -110,6 +112,14 @@ func (c *compensation) conclude(err error) {
 		if c.slot >= 0 {
 			l.entries[c.slot].tries++
 		}
+	}
+}
+
+// handUp gives what c's deferred actions left behind to the step that c, which has succeeded, runs for.
+func (c *compensation) handUp() {
+	if left := c.rare.residue; len(left) > 0 {
+		up := c.l.stack[c.depth].rarely()
+		up.residue = append(up.residue, left...)
 	}
 }
 

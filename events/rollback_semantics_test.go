@@ -308,6 +308,74 @@ func TestWhatIsRolledBack(t *testing.T) {
 			err:  "boom",
 		},
 		{
+			name: "deferred-in-a-compensation-that-succeeds",
+			body: func(w *shelf, s events.Step) error {
+				s.OnRollback("c", func(u events.Step) error {
+					return act(u, "destroy", func(s events.Step) error { return errors.Join(w.put(s, "trash"), w.burn(s, "x"), w.burn(s, "y")) })
+				})
+				_ = w.put(s, "a")
+				return errBoom
+			},
+			want: `
+			begin root
+				begin put a
+				end put a: succeeded
+				begin undo put a
+				end undo put a: succeeded
+				begin undo c
+					begin destroy
+						begin put trash
+						end put trash: succeeded
+					end destroy: succeeded
+					begin commit burn x
+					end commit burn x: succeeded
+					begin commit burn y
+					end commit burn y: succeeded
+				end undo c: succeeded
+			end root: failed (errored) boom`,
+			left: "trash burnt-x burnt-y",
+			err:  "boom",
+		},
+		{
+			name: "deferred-in-a-compensation-fails-alone",
+			body: func(w *shelf, s events.Step) error {
+				s.OnRollback("c", func(u events.Step) error {
+					return errors.Join(w.put(u, "trash"), u.Defer(&burn{Name: "x", w: w, fail: errors.New("stuck")}))
+				})
+				return errBoom
+			},
+			want: `
+			begin root
+				begin undo c
+					begin put trash
+					end put trash: succeeded
+					begin commit burn x
+					end commit burn x: failed (errored) stuck
+				end undo c: succeeded
+			end root: failed (errored) boom (left behind: burn: stuck)`,
+			left: "trash burnt-x",
+			err:  "boom (left behind: burn: stuck)",
+		},
+		{
+			name: "deferred-in-a-compensation-that-fails",
+			body: func(w *shelf, s events.Step) error {
+				s.OnRollback("c", func(u events.Step) error {
+					return errors.Join(w.put(u, "trash"), w.burn(u, "x"), errors.New("stuck"))
+				})
+				return errBoom
+			},
+			want: `
+			begin root
+				begin undo c
+					begin put trash
+					end put trash: succeeded
+					begin undo put trash
+					end undo put trash: succeeded
+				end undo c: failed (errored) stuck
+			end root: failed (errored) boom (left behind: c: stuck)`,
+			err: "boom (left behind: c: stuck)",
+		},
+		{
 			name: "nested-in-a-compensation-fails-and-is-handled",
 			body: func(w *shelf, s events.Step) error {
 				s.OnRollback("c", func(u events.Step) error {

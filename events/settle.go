@@ -47,6 +47,13 @@ func (l *lane) conclude(d int, err error) (out error) {
 			}
 		}
 	}
+	c := f.comp()
+	if c != nil && c.over { // resumed: its own entry is gone, too
+		c = nil
+	}
+	if c != nil && err == nil && l.defers(d) { // its success is a commit of what it deferred
+		err = l.seal(d)
+	}
 	f = &l.stack[d]
 	f.cause = err
 	switch {
@@ -54,8 +61,11 @@ func (l *lane) conclude(d int, err error) (out error) {
 		l.runDeferred(d)
 	case err != nil:
 		l.unwind(d, err)
-	case f.comp() != nil:
+	case c != nil && l.defers(d):
+		l.runDeferred(d)
+	case c != nil:
 		l.forget(d)
+	case f.comp() != nil:
 	default:
 		retain(l.entries[f.base:], f.retain())
 	}
@@ -64,7 +74,7 @@ func (l *lane) conclude(d int, err error) (out error) {
 	if err != nil {
 		status, err = failure(err, f.residue())
 	}
-	if c := f.comp(); c != nil {
+	if c != nil {
 		if status == Skipped { // there was nothing to undo
 			c.conclude(nil)
 		} else {
@@ -88,13 +98,15 @@ func (l *lane) conclude(d int, err error) (out error) {
 	return out
 }
 
+// defers tells whether the step at depth d, or a finished child of it, has deferred something.
+func (l *lane) defers(d int) bool {
+	return slices.ContainsFunc(l.entries[l.stack[d].base:], func(e entry) bool { return e.deferred })
+}
+
 // forget drops what the compensation at depth d registered: an undo that succeeded is never undone. That
 // it succeeded says so in the log, too, unless it is a closure, which is not there.
 func (l *lane) forget(d int) {
 	f := &l.stack[d]
-	if f.comp().over { // resumed: its own entry is gone, too
-		return
-	}
 	if f.comp().e.lsn == 0 {
 		for i := range l.entries[f.base:] {
 			l.mark(RecUndone, &l.entries[int(f.base)+i], nil)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
 )
 
 // machine is a disk, a world, and a journal over them: all that a crash leaves.
@@ -77,6 +78,9 @@ var programs = []struct {
 	{"a va b @jail/w", "-jail/w", []string{"a b va x y", "x y"}, ""},
 	{"va vb @jail/w", "-jail/w", []string{"va vb x y", "x y"}, ""},
 	{"a va b @jail/w", "-jail/w c vc @jail/w", []string{"a b va x y", "x y", "c vc x y"}, "jail/w"},
+	{"", "a va ^x b fail", []string{"x y", "new y"}, ""},
+	{"", "a | ^x b ~y fail", []string{"x y", "a x y", "a new y", "a new"}, ""},
+	{"a va ~x b @jail/w", "-jail/w", []string{"a b va x y", "y"}, ""},
 }
 
 // TestCrashEverywhere ends the process, or the machine, before every change of the disk and of the
@@ -231,7 +235,7 @@ func withoutVolatile(world string) string {
 // TestFaults fails every change of the disk in turn, in every way, and expects the operation to be
 // done or undone and the journal to be right afterwards.
 func TestFaults(t *testing.T) {
-	for _, fault := range []struct {
+	for _, broken := range []struct {
 		name   string
 		short  bool
 		always bool // from then on
@@ -250,7 +254,7 @@ func TestFaults(t *testing.T) {
 			if p.worlds == nil {
 				continue
 			}
-			t.Run(fmt.Sprintf("%s/%d", fault.name, i), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%d", broken.name, i), func(t *testing.T) {
 				for k := 1; ; k++ {
 					m := newMachine(t)
 					for _, w := range []string{"x y", p.before} {
@@ -259,15 +263,15 @@ func TestFaults(t *testing.T) {
 						}
 					}
 					n, hit := 0, false
-					m.d.short = fault.short
+					m.d.short = broken.short
 					m.d.hook = func(op string, _ int) error {
-						if !hasWord(fault.hits, op) {
+						if !hasWord(broken.hits, op) {
 							return nil
 						}
 						n++
-						if n == k || fault.always && n > k {
+						if n == k || broken.always && n > k {
 							hit = true
-							return fault.err
+							return broken.err
 						}
 						return nil
 					}
@@ -275,9 +279,11 @@ func TestFaults(t *testing.T) {
 					if !hit {
 						return
 					}
-					where := fmt.Sprintf("%q, %s %d fails: %v", p.words, fault.name, k, err)
+					where := fmt.Sprintf("%q, %s %d fails: %v", p.words, broken.name, k, err)
 					m.d.hook, m.d.short = nil, false
-					if got := m.w.String(); !slices.Contains(p.worlds, got) || err == nil && got != p.worlds[len(p.worlds)-1] {
+					// A compensation that runs an operation needs the log, too. Without it, it is left to recovery.
+					left := fault.ExitCode(err) == 2 && strings.ContainsAny(p.before+p.words, "~^")
+					if got := m.w.String(); !left && !slices.Contains(p.worlds, got) || err == nil && got != p.worlds[len(p.worlds)-1] {
 						t.Errorf("%s: world is %q", where, got)
 					}
 					for dead, err := range m.journal().Pending() {
@@ -285,7 +291,7 @@ func TestFaults(t *testing.T) {
 							t.Errorf("%s: Pending: %v %v", where, err, dead.Corrupt)
 						}
 					}
-					if fault.name == "growth" && err != nil { // the rollback was recorded completely
+					if broken.name == "growth" && err != nil && !left { // the rollback was recorded completely
 						if dirty, err := m.journal().Dirty(); dirty || err != nil {
 							t.Errorf("%s: before recovery Dirty() = %v, %v", where, dirty, err)
 						}

@@ -99,8 +99,8 @@ func (hi *history) open(e *effect) bool {
 	if e.undone || e.resolved || e.gone {
 		return false
 	}
-	for below, up := e, hi.at(e.ref); up != nil && up.LSN < below.LSN; below, up = up, hi.at(up.ref) {
-		if up.undone { // an undo that succeeded is never undone
+	for below, up := e, hi.at(e.ref); up != nil && up.LSN < below.LSN && !below.sealed; below, up = up, hi.at(up.ref) {
+		if up.undone { // an undo that succeeded is never undone, but what it sealed is to be done
 			return false
 		}
 	}
@@ -138,7 +138,7 @@ func (hi *history) left() (run, report []*effect) {
 func (hi *history) due() (due []*effect) {
 	for i := range hi.effects {
 		e := &hi.effects[i]
-		if !hi.held && e.Deferred && hi.open(e) && (e.sealed || e.LSN < hi.commit) {
+		if e.Deferred && hi.open(e) && (e.sealed || !hi.held && e.LSN < hi.commit) {
 			due = append(due, e)
 		}
 	}

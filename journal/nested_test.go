@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
 )
 
 // dieIn runs body with a journal and registry of its own run, and returns how to kill it.
@@ -131,5 +132,35 @@ func TestSweepLeavesAnothersName(t *testing.T) {
 		if still, err := other.is(name); still || err != nil {
 			t.Errorf("a dead run's file stays: %v", err)
 		}
+	})
+}
+
+// TestDeferredInACompensation: what the operation that a compensation ran has deferred is done when the
+// compensation has succeeded, once, and is not forgotten with it.
+func TestDeferredInACompensation(t *testing.T) {
+	journals(t, func(t *testing.T, j *Journal) {
+		w := newWorld()
+		w.things["x"] = false
+		if err := w.do(t, j, "a ^x fail"); !errors.Is(err, errTest) {
+			t.Fatal(err)
+		}
+		if got := strings.Join(w.log, " "); got != "+a +new -x -a" {
+			t.Errorf("the rollback did %s", got)
+		}
+		wantClean(t, j)
+		w.fail["x"], w.log = errTest, nil
+		w.things["x"] = false
+		if err := w.do(t, j, "a ^x fail"); fault.ExitCode(err) != 2 {
+			t.Errorf("a deferred action of the rollback failed: %v", err)
+		}
+		w.fail["x"] = nil
+		if out, err := j.Recover(w.registry()).Do(t.Context()); err != nil || out != (Recovered{Runs: 1, Forwarded: 1}) {
+			t.Errorf("%+v, %v", out, err)
+		}
+		if got := strings.Join(w.log, " "); got != "+a +new -a -x" {
+			t.Errorf("rollback and recovery did %s", got)
+		}
+		wantWorld(t, w, "new")
+		wantClean(t, j)
 	})
 }

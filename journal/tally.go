@@ -87,7 +87,10 @@ func (t *tally) over(lsn uint64) {
 	}
 	for i := lsn - t.base + 1; i < uint64(len(t.entries)); i++ {
 		n := &t.entries[i]
-		if up := t.at(n.ref); n.state&(isUndo|isDeferred) != 0 && up != nil && up.state&isOver != 0 {
+		if n.state&(isUndo|isDeferred) == 0 || n.state&isDue != 0 { // what is due does not end with what deferred it
+			continue
+		}
+		if up := t.at(n.ref); up != nil && up.state&isOver != 0 {
 			t.drop(n)
 			n.state |= isOver
 		}

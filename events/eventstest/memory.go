@@ -99,7 +99,7 @@ func (m *Memory) pending() (left []events.Record) {
 	}
 	for i, r := range m.records {
 		lsn := uint64(i) + 1
-		over := done[lsn] || r.Ref != 0 && done[r.Ref]
+		over := done[lsn] || r.Ref != 0 && done[r.Ref] && !m.sealed[lsn]
 		switch r.Type {
 		case events.RecUndo:
 			if !over && !m.commit && !m.sealed[lsn] {

@@ -89,11 +89,14 @@ func undoneBy(n *node) *node {
 	return nil
 }
 
-// committed tells whether what n deferred had to be run at the end.
+// committed tells whether what n deferred had to be run when the root, or the compensation that n is in, had succeeded.
 func (e *execution) committed(n *node) bool {
 	for ; n != nil; n = n.parent {
-		if n.status != events.Succeeded || n.begin.Kind != events.Forward {
+		switch {
+		case n.status != events.Succeeded:
 			return false
+		case n.begin.Kind != events.Forward: // a compensation, or a deferred action: its success is a commit
+			return true
 		}
 	}
 	return true
