@@ -162,7 +162,8 @@ func (s Step) Undo(c Compensation) error {
 }
 
 // AfterCommit defers an action that cannot be undone (destroy, delete) until the root has
-// committed, or until Seal. Durable like Undo: after a crash recovery runs it forward.
+// committed, until Seal, or until the compensation that s is part of has succeeded. Durable like Undo: after a
+// crash recovery runs it forward.
 func (s Step) AfterCommit(c Compensation) error {
 	s.frame()
 	if err := s.l.stopErr(); err != nil {

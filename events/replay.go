@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -40,7 +41,7 @@ func Recovery(ctx context.Context) (DeadRun, bool) {
 // Replay runs one record of another run as a child of s: an event of Kind Revert, or Commit if it
 // is a deferred action. It is what recovery and release are made of. What the compensation registers
 // itself goes to log under the record; that it succeeded or failed is recorded in log before its End.
-// An error is also in Run.Residue. If the run was stopped nothing happens, and the error is as of Do.
+// An error is also in Run.Residue; what the compensation deferred and could not be done is one, too. If the run was stopped nothing happens, and the error is as of Do.
 func (s Step) Replay(reg *Registry, log Log, dead *DeadRun, rec Replay) error {
 	s.frame()
 	l, r := s.l, s.l.r
@@ -81,11 +82,17 @@ func (s Step) Replay(reg *Registry, log Log, dead *DeadRun, rec Replay) error {
 	l.foreign = &foreign{log, reg}
 	defer func() { l.foreign = saved }()
 	had := l.owner && l.w.loop != nil
+	before := len(l.stack[s.d].residue())
 	ctx := context.WithValue(r.undoContext(), deadRunKey{}, dead)
 	c := l.prepare(int(s.d), -1)
 	c.e = e
 	l.attempt(ctx, c, kind, nil)
 	err := c.err
 	l.rethrow(had, nil, nil)
+	if err == nil {
+		for _, left := range l.stack[s.d].residue()[before:] {
+			err = errors.Join(err, fmt.Errorf("%s: %w", left.Action, left.Err))
+		}
+	}
 	return err
 }

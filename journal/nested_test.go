@@ -164,3 +164,23 @@ func TestDeferredInACompensation(t *testing.T) {
 		wantClean(t, j)
 	})
 }
+
+// TestDeferredInARelease: so it is with a compensation that was retained.
+func TestDeferredInARelease(t *testing.T) {
+	journals(t, func(t *testing.T, j *Journal) {
+		w := newWorld()
+		w.things["x"], w.fail["x"] = false, errTest
+		if err := w.do(t, j, "a ~x @k"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.Release("k", w.registry()).Do(t.Context()); fault.ExitCode(err) != 2 {
+			t.Errorf("a deferred action of the release failed: %v", err)
+		}
+		w.fail["x"] = nil
+		if out, err := j.Recover(w.registry()).Do(t.Context()); err != nil || out.Forwarded != 1 {
+			t.Errorf("%+v, %v", out, err)
+		}
+		wantWorld(t, w, "")
+		wantClean(t, j)
+	})
+}
