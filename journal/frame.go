@@ -20,7 +20,7 @@ type frame struct {
 	lsn           uint64 // counts from 1
 	synced        uint64 // highest LSN on stable storage when the frame was written
 	size          int64  // on disk
-	live          bool   // written since the machine booted
+	gone          bool   // it is volatile, and the machine was rebooted since
 }
 
 const (

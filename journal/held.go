@@ -103,7 +103,7 @@ func (j *Journal) parseHeld(f file, key, suffix string) (h heldFile, ok bool, er
 		h.Corrupt = fmt.Errorf("it is not a file of retained effects: %w", ErrCorrupt)
 	}
 	h.Run, h.Root = img.h.info(), img.h.root()
-	h.SameBoot = img.h.boot == j.opts.BootID
+	h.SameBoot = img.h.boot.is(j.opts.BootID)
 	if h.Corrupt != nil {
 		return h, true, nil
 	}

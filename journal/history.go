@@ -35,7 +35,7 @@ func (img *image) history() *history {
 					LSN: f.lsn, Event: f.Event, Name: f.Name, Params: f.Params,
 					Volatile: f.Volatile, Deferred: f.Type == events.RecDefer,
 				},
-				ref: f.Ref, gone: f.Volatile && !f.live,
+				ref: f.Ref, gone: f.gone,
 			})
 		case events.RecCommit:
 			hi.commit = f.lsn

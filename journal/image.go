@@ -13,7 +13,7 @@ type image struct {
 	end    int64 // where the next frame goes
 	size   int64
 	stale  int64 // where the last frame ends that lies behind end and is not part of the log; 0: none
-	live   bool  // the last frame was written since the machine booted
+	live   bool  // the last frame is known to have been written since the machine booted
 }
 
 // readImage reads a file's content as process of the boot `boot` sees it.
@@ -29,7 +29,7 @@ func readImage(data []byte, boot BootID) (*image, error) {
 		return img, err
 	}
 	if img.h.is(flagFree) || img.h.start > img.size {
-		img.end, img.live = img.h.start, img.h.boot == boot
+		img.end, img.live = img.h.start, img.h.boot.is(boot)
 		if !img.h.is(flagFree) && (img.live || img.h.is(flagHeld)) {
 			return img, fmt.Errorf("the log begins behind the end of the file: %w", ErrCorrupt)
 		}
@@ -41,7 +41,7 @@ func readImage(data []byte, boot BootID) (*image, error) {
 // scan reads the frames of the log from data, which begins with the first.
 func (img *image) scan(data []byte, boot BootID) error {
 	seed, next, at := img.h.salt.seed(), img.h.base, int64(0)
-	img.live = img.h.boot == boot
+	wrote := img.h.boot
 	img.frames = make([]frame, 0, max(8, min(img.h.count, 64)))
 	for {
 		f, ok := readFrame(data[at:], seed)
@@ -49,13 +49,14 @@ func (img *image) scan(data []byte, boot BootID) error {
 			break
 		}
 		if f.Type == events.RecAttempt || f.Type == events.RecRelease { // what follows is recovery's
-			img.live = string(f.Params) == string(boot[:])
+			wrote = bootIDOf(f.Params)
 		}
-		f.live = img.live
+		f.gone = f.Volatile && wrote.isNot(boot)
 		img.frames = append(img.frames, f)
 		at += f.size
 		next++
 	}
+	img.live = wrote.is(boot)
 	img.end = img.h.start + at
 	promised := img.behind(data, at, next)
 	switch {

@@ -7,9 +7,6 @@ import (
 	"github.com/libioc/ioc/events"
 )
 
-// BootID tells one boot of the machine from the next. The zero BootID is none.
-type BootID [16]byte
-
 // Durability says what a record survives when its Append has returned.
 type Durability uint8
 
@@ -27,7 +24,7 @@ type Options struct {
 	Durability Durability
 	Slots      int    // most runs at once, those that wait for recovery included; 0: 1024
 	SlotSize   int64  // bytes a slot begins with, it grows when needed; 0: 64 KiB
-	BootID     BootID // zero: as the system says
+	BootID     BootID // zero: as the system says, if it does
 }
 
 // Journal is a directory of slots, one per live run, and of what committed runs retain. It
@@ -41,12 +38,13 @@ const heldDir = "held"
 
 // Open opens the journal in dir, which is made if it does not exist, for its owner alone. It refuses
 // a directory on a network file system. There is nothing to close.
+//
+// Where the system does not say which boot this is (Linux without /proc), it cannot be told whether the
+// machine was rebooted since a run died. Then volatile effects are undone, too, which after a reboot finds
+// nothing, and DeadRun.SameBoot is false.
 func Open(dir string, o Options) (*Journal, error) {
-	if o.BootID == (BootID{}) {
-		var err error
-		if o.BootID, err = systemBoot(); err != nil {
-			return nil, fmt.Errorf("open journal: %w", err)
-		}
+	if !o.BootID.known() {
+		o.BootID = systemBoot()
 	}
 	d, err := openDirectory(dir)
 	if err != nil {

@@ -24,9 +24,9 @@ func (p *prepared) lockPrior(j *Journal, h *header, extend bool) (*heldFile, err
 		switch {
 		case !extend && t.img.h.by != h.run && t.img.h.run != h.run && len(t.left) > 0:
 			return nil, t.occupied()
-		case len(t.left) == 0 || t.img.h.boot != h.boot && !extend:
+		case len(t.left) == 0 || t.img.h.boot.isNot(h.boot) && !extend:
 			return nil, nil //nolint:nilnil // a reboot took it away
-		case t.img.h.boot != h.boot:
+		case t.img.h.boot.isNot(h.boot):
 			return nil, fault.New("extend", fault.NotFound, p.key, errors.New("the machine was rebooted since it was retained"))
 		}
 		return &t.heldFile, nil

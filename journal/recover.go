@@ -254,7 +254,7 @@ func leftError(dead *events.DeadRun, left []events.Residue) error {
 
 // dead is img's run for a compensation that asks events.Recovery.
 func (img *image) dead(j *Journal, lists ...[]*effect) *events.DeadRun {
-	d := &events.DeadRun{Run: img.h.info(), Root: img.h.root(), SameBoot: img.h.boot == j.opts.BootID}
+	d := &events.DeadRun{Run: img.h.info(), Root: img.h.root(), SameBoot: img.h.boot.is(j.opts.BootID)}
 	for _, list := range lists {
 		for _, e := range list {
 			d.Pending = append(d.Pending, e.residue())

@@ -28,13 +28,11 @@ func remoteFileSystem(path string) (kind string, remote bool, err error) {
 	}
 }
 
-// bootTime stands in for a boot ID where the kernel has none. A step of the clock moves it, so that a
-// reboot may be seen where there was none; it cannot hide one.
-func bootTime() (id BootID, err error) {
+// bootTime is when the machine booted.
+func bootTime() (id BootID) {
 	tv, err := unix.SysctlTimeval("kern.boottime")
 	if err != nil {
-		return id, fmt.Errorf("kern.boottime: %w", err)
+		return id
 	}
-	copy(id[:], fmt.Sprintf("%016x", int64(tv.Sec))) //nolint:unconvert // int32 on 32 bits
-	return id, nil
+	return ofTime(int64(tv.Sec)) //nolint:unconvert // int32 on 32 bits
 }

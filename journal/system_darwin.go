@@ -9,16 +9,16 @@ import (
 )
 
 // systemBoot reads kern.bootsessionuuid.
-func systemBoot() (id BootID, err error) {
+func systemBoot() BootID {
 	text, err := unix.Sysctl("kern.bootsessionuuid")
 	if err != nil {
 		return bootTime()
 	}
 	raw, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(text), "-", ""))
-	if err != nil || len(raw) != len(id) {
-		return bootTime()
+	if id := bootIDOf(raw); err == nil && id.known() {
+		return id
 	}
-	return BootID(raw), nil
+	return bootTime()
 }
 
 // dataSync is fcntl(2) F_FULLFSYNC, which is what os.File.Sync does on Darwin: its fsync leaves the

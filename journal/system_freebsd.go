@@ -8,12 +8,12 @@ import (
 )
 
 // systemBoot reads kern.boot_id: 16 bytes that the kernel draws once per boot, since FreeBSD 13.
-func systemBoot() (id BootID, err error) {
+func systemBoot() BootID {
 	raw, err := unix.SysctlRaw("kern.boot_id")
-	if err != nil || len(raw) != len(id) {
-		return bootTime()
+	if id := bootIDOf(raw); err == nil && id.known() {
+		return id
 	}
-	return BootID(raw), nil
+	return bootTime()
 }
 
 // dataSync is fdatasync(2).
