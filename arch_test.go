@@ -53,6 +53,7 @@ internal/nearest             :
 internal/itest               :
 internal/view                : events fault
 internal/view/term           : events fault internal/view
+internal/view/svg            : events internal/view
 internal/cli                 : . events fault history config jail journal release sandbox selector storage internal/nearest internal/view internal/view/term internal/view/svg
 cmd/ioc                      : internal/cli
 internal/bench               : . events fault journal sandbox storage internal/backend/linuxns internal/run

@@ -15,15 +15,16 @@
 //   - every operation that did something or failed, from its first step on; one that failed before its first step
 //     is kept with its end. One that was skipped, and in which nothing but skips happened, is not: it
 //     would be a list of things that were so already.
-//   - every Begin and End, and of Progress at most one in a tenth of a second of each step, so that Seq has gaps;
+//   - every Begin and End and what commands said; of other Progress at most one in a tenth of a second of each
+//     step, so that Seq has gaps;
 //   - as many streams as [Limits] allow. The oldest go first, a running one never.
 //
 // Streams are not compressed: an ordinary one is a few kilobytes, and any tool can read it.
 //
 // What events say is kept, so what must not be read by others does not belong into them (see
 // [events.Attrs]). Arguments of commands in jails and values of properties are not in the events of ioc,
-// nor is the environment. But the commands that exec_start and its like hold are, and an error may quote what a
-// program printed. Files are for their owner only, 0600.
+// nor is the environment. But the commands that exec_start and its like hold are, and what they, and host
+// commands, print may be. Files are for their owner only, 0600.
 //
 // The package refuses to know what operations do, and how a stream is shown.
 package history

@@ -183,12 +183,15 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestProgress thins out what comes faster than anybody reads.
+// TestProgress thins out what comes faster than anybody reads, but for what was said.
 func TestProgress(t *testing.T) {
 	d := history.In(t.TempDir(), history.Limits{})
 	var now time.Duration
 	op := events.New(named("fetch", ""), func(s events.Step) (int, error) {
 		return 0, s.Do(named("get", ""), func(s events.Step) error {
+			if err := errors.Join(s.Progress(events.Output{Lines: []string{"one"}}), s.Progress(events.Output{Lines: []string{"two"}})); err != nil {
+				return err
+			}
 			for i := range 1000 {
 				now += time.Millisecond
 				if err := s.Progress(events.Amount{Done: int64(i), Unit: "bytes"}); err != nil {
@@ -201,9 +204,12 @@ func TestProgress(t *testing.T) {
 	if _, err := op.Do(context.Background(), keep(d), events.WithClock(func() time.Duration { return now })); err != nil {
 		t.Fatal(err)
 	}
-	count := strings.Count(stream(t, d, one(t, d).Run.ID), "get: pending: ")
-	if count != 10 {
+	text := stream(t, d, one(t, d).Run.ID)
+	if count := strings.Count(text, " bytes\n") + strings.Count(text, " B\n"); count != 10 {
 		t.Errorf("%d of 1000 progress events in a second are kept, want 10", count)
+	}
+	if !strings.Contains(text, "one\n") || !strings.Contains(text, "two\n") {
+		t.Errorf("what was said is missing:\n%s", text)
 	}
 }
 

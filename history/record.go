@@ -26,7 +26,7 @@ type originLine struct {
 // cutLine stands where the rest of a stream is left out, up to the root's End.
 const cutLine = `{"cut":true}` + "\n"
 
-// pause is the time between two Progress events of a step that are kept.
+// pause is the time between two Progress events of a step that are kept and say how far it is.
 const pause = 100 * time.Millisecond
 
 // Recorder gives each run a sink that keeps its stream; it is for [events.WithSinks].
@@ -78,6 +78,9 @@ func (r *recorder) add(ev *events.Event) {
 
 // worth tells whether a Progress is kept.
 func (r *recorder) worth(ev *events.Event) bool {
+	if _, said := ev.Detail.(events.Output); said {
+		return true
+	}
 	before, ok := r.told[ev.ID]
 	if ok && ev.At-before < pause {
 		return false

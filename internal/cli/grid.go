@@ -26,11 +26,14 @@ type grid struct {
 // formats of a grid.
 const formats = "table, csv, json, yaml, list"
 
-func (g *grid) addFlags(cmd *cobra.Command) {
+func (g *grid) addFlags(cmd *cobra.Command) { g.addFlagsWith(cmd, "f") }
+
+// addFlagsWith is for commands in which -f is something else: short is that of --format, and may be empty.
+func (g *grid) addFlagsWith(cmd *cobra.Command, short string) {
 	flags := cmd.Flags()
 	flags.StringVarP(&g.output, "output", "o", "", "show these `COLUMNS`, separated by commas")
 	flags.StringVarP(&g.sortBy, "sort", "s", "", "sort by these `COLUMNS`; one with a - in front goes down")
-	flags.StringVarP(&g.format, "format", "f", "table", "write `FORM`: table, csv, json, yaml, or list, which is separated by tabs")
+	flags.StringVarP(&g.format, "format", short, "table", "write `FORM`: table, csv, json, yaml, or list, which is separated by tabs")
 	flags.BoolVarP(&g.script, "scripted", "H", false, "no header, columns separated by one tab")
 }
 

@@ -52,6 +52,7 @@ type call struct {
 	events   mode
 	quiet    bool
 	verbose  bool
+	words    string // the command without its arguments: "ioc snapshot list"
 	host     *ioc.Host
 	ndjson   *events.NDJSONWriter
 	outErr   error  // the first of writing to out
@@ -63,7 +64,7 @@ func (c *call) open() (*ioc.Host, error) {
 	if c.host != nil {
 		return c.host, nil
 	}
-	o := ioc.Options{Root: c.rootDir, Existing: c.existing}
+	o := ioc.Options{Root: c.rootDir, Existing: c.existing, Command: c.words}
 	if o.Root == "" {
 		o.Root = c.env.Getenv("IOC_ROOT")
 	}
@@ -101,6 +102,7 @@ ioc run --release mydebian build make -C /src`,
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "show no progress: --events none")
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "show every step, with its attributes and the output of commands")
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		c.words = cmd.CommandPath()
 		switch {
 		case c.quiet && c.events != "" && c.events != modeNone:
 			return misuse(cmd, "--quiet and --events %s contradict each other", c.events)
@@ -118,7 +120,7 @@ ioc run --release mydebian build make -C /src`,
 		c.create(), c.start(), c.stop(), c.restart(), c.destroy(),
 		c.runCommand(), c.exec(), c.console(),
 		c.list(), c.get(), c.set(), c.rename(), c.clone(), c.snapshot(),
-		c.fetch(), c.recover(), c.version(),
+		c.fetch(), c.recover(), c.eventsCommand(), c.version(),
 	}
 	cmd.AddCommand(c.commands...)
 	cmd.SetHelpCommand(&cobra.Command{

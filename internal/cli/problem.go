@@ -34,6 +34,9 @@ func (e *statusError) Unwrap() error { return e.err }
 
 // conclude prints an error and gives the exit code.
 func (c *call) conclude(cmd *cobra.Command, err error) int {
+	if c.host != nil && c.host.HistoryErr() != nil {
+		c.say("ioc: " + oneLine(c.host.HistoryErr().Error()) + ": ioc events will not show this operation, which is not affected otherwise\n")
+	}
 	if err == nil {
 		err = c.written()
 	}
