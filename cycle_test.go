@@ -177,7 +177,10 @@ func TestSet(t *testing.T) {
 		t.Errorf("a refused change changed\n%s\nto\n%s", was, is)
 	}
 	got := must(t, web.Set(map[string]string{"memoryuse": "1g", "notes": "x", "release": ioc.Embedded}))
-	wanted := []jail.Changed{{Property: "memoryuse", From: "none", To: "1G", Restart: true}, {Property: "notes", From: "none", To: "x"}}
+	wanted := []jail.Changed{
+		{Jail: "web", Property: "memoryuse", From: "none", To: "1G", Restart: true},
+		{Jail: "web", Property: "notes", From: "none", To: "x"},
+	}
 	if !slices.Equal(got, wanted) {
 		t.Errorf("got %+v, want %+v", got, wanted)
 	}

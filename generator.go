@@ -133,3 +133,14 @@ func (g *JailGenerator) Rollback(snapshot string, o RollbackOptions) events.Op[s
 func (g *JailGenerator) Set(properties map[string]string) events.Op[[]jail.Changed] {
 	return g.h.keeper.Set(g.name, properties).With(g.h.preset...)
 }
+
+// Revert makes an earlier version of the jail's configuration the present one again; 0 is the one before.
+// The value lists what changed.
+func (g *JailGenerator) Revert(version int) events.Op[[]jail.Changed] {
+	return g.h.keeper.Revert(g.name, version).With(g.h.preset...)
+}
+
+// Versions lists what the jail's configuration was, as far as it is kept, and what it is, oldest first.
+func (g *JailGenerator) Versions(ctx context.Context) ([]jail.Version, error) {
+	return g.h.keeper.Versions(ctx, g.name)
+}

@@ -107,7 +107,7 @@ func (w *testHost) text(t testing.TB) string {
 				t.Fatal(err)
 			}
 			fmt.Fprintf(&b, "%s id %s from %s, %+v\n", i.Dataset, i.ID, i.Origin, u)
-			for _, name := range []string{"config.json", "fstab", "release.json"} {
+			for _, name := range []string{"config.json", "config.history.json", "fstab", "release.json"} {
 				if file, err := w.files.ReadFile(t.Context(), i.Dataset, name); err == nil {
 					fmt.Fprintf(&b, "  %s %s", name, file)
 				}
@@ -120,6 +120,9 @@ func (w *testHost) text(t testing.TB) string {
 				fmt.Fprintf(&b, "  @%s\n", s.Name)
 			}
 		}
+	}
+	if file, err := w.files.ReadFile(t.Context(), storage.Global(), "defaults.json"); err == nil {
+		fmt.Fprintf(&b, "defaults.json %s", file)
 	}
 	for _, o := range w.kernel.Objects() {
 		b.WriteString(o + "\n")

@@ -86,3 +86,11 @@ func (j *Jail) Rollback(ctx context.Context, snapshot string, o RollbackOptions)
 func (j *Jail) Set(ctx context.Context, properties map[string]string) ([]jail.Changed, error) {
 	return j.g.Set(properties).Do(ctx)
 }
+
+// Revert makes an earlier configuration the present one again; see [JailGenerator.Revert].
+func (j *Jail) Revert(ctx context.Context, version int) ([]jail.Changed, error) {
+	return j.g.Revert(version).Do(ctx)
+}
+
+// Versions lists what the jail's configuration was and is; see [JailGenerator.Versions].
+func (j *Jail) Versions(ctx context.Context) ([]jail.Version, error) { return j.g.Versions(ctx) }

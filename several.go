@@ -65,3 +65,8 @@ func (g *JailsGenerator) Destroy(o DestroyOptions) events.Op[struct{}] {
 func (g *JailsGenerator) Losses(ctx context.Context, o DestroyOptions) ([]jail.Loss, error) {
 	return g.h.keeper.Losses(ctx, g.names, o)
 }
+
+// Set changes properties of the jails: of all of them, or of none if one is wrong or cannot be changed.
+func (g *JailsGenerator) Set(properties map[string]string) events.Op[[]jail.Changed] {
+	return g.h.keeper.SetAll(g.names, properties).With(g.h.preset...)
+}

@@ -60,6 +60,12 @@ func hooks(t *testing.T, h *testHost) {
 	must(t, h.JailGenerator("web").Create(ioc.CreateOptions{Properties: map[string]string{"exec_start": "true", "exec_stop": "true"}}))
 }
 
+func changed(t *testing.T, h *testHost) {
+	created(t, h)
+	must(t, h.JailGenerator("web").Set(map[string]string{"notes": "x"}))
+	must(t, h.JailGenerator("web").Set(map[string]string{"notes": "y"}))
+}
+
 func three(t *testing.T, h *testHost) {
 	must(t, h.JailsGenerator("w-1", "w-2", "w-3").Create(ioc.CreateOptions{}))
 }
@@ -107,6 +113,13 @@ func scenarios() []scenario {
 		{"set", created, web(func(g *ioc.JailGenerator) operation {
 			return erase(g.Set(map[string]string{"notes": "x", "maxproc": "7"}))
 		}), nil},
+		{"revert", changed, web(func(g *ioc.JailGenerator) operation { return erase(g.Revert(1)) }), nil},
+		{"set-several", three, func(h *testHost) operation {
+			return erase(h.JailsGenerator("w-1", "w-2", "w-3").Set(map[string]string{"notes": "x"}))
+		}, nil},
+		{"set-defaults", created, func(h *testHost) operation {
+			return erase(h.SetDefaults(map[string]string{"notes": "x"}))
+		}, nil},
 		{"create-several", fetched, func(h *testHost) operation {
 			return erase(h.JailsGenerator("w-1", "w-2", "w-3").Create(ioc.CreateOptions{}))
 		}, nil},

@@ -183,20 +183,67 @@ func TestParseForeignScalars(t *testing.T) {
 	}
 }
 
-func TestEffective(t *testing.T) {
-	var d config.Data
+func TestResolve(t *testing.T) {
 	p, err := config.Find("stop_timeout")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := config.Effective(&d, p); got != "30" {
-		t.Errorf("got %q, want the default", got)
+	data := func(v string) *config.Data {
+		var d config.Data
+		if err := d.Set(p.Name, v); err != nil {
+			t.Fatal(err)
+		}
+		return &d
 	}
-	if err := d.Set(p.Name, "5"); err != nil {
+	for _, c := range []struct {
+		own, defaults *config.Data
+		want          string
+		from          config.From
+	}{
+		{nil, nil, "30", config.BuiltIn},
+		{data("none"), data("-"), "30", config.BuiltIn},
+		{nil, data("7"), "7", config.Default},
+		{data("none"), data("7"), "7", config.Default},
+		{data("5"), data("7"), "5", config.Own},
+	} {
+		if v, from := config.Resolve(p, c.own, c.defaults); v != c.want || from != c.from {
+			t.Errorf("Resolve: got %q, %s; want %q, %s", v, from, c.want, c.from)
+		}
+	}
+}
+
+func TestParseSaysWhere(t *testing.T) {
+	for _, c := range []struct{ file, want string }{
+		{"", "config.json:1:1: the file ends too early"},
+		{"{\n  \"a\": 1,\n}", "config.json:3:1: invalid character '}' looking for beginning of object key string"},
+		{"{\"ä\": x}", "config.json:1:7: invalid character 'x' looking for beginning of value"},
+		{"\n []", "config.json:2:2: it is not an object"},
+		{"{\n\"a\": {\"b\": 1,\n  \"b\": 2}}", "config.json:3:3: \"b\" is there twice"},
+		{"{\"a\": \"\xff\"}", "config.json:1:8: it is not UTF-8"},
+		{"{\"a\":", "config.json:1:5: the file ends too early"},
+		{"{} {}", "config.json:1:4: invalid character '{' after top-level value"},
+	} {
+		if _, err := config.Parse([]byte(c.file)); err == nil || err.Error() != c.want || !errors.Is(err, fault.Corrupt) {
+			t.Errorf("Parse(%q): got %v, want %s", c.file, err, c.want)
+		}
+	}
+	d, err := config.ParseDefaults([]byte("{\n  \"boot\": \"maybe\", \"memroyuse\": \"1G\",\n \"user\": {\"x\": 1}, \"vnet\": \"yes\", \"id\": \"web\"\n}"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got := config.Effective(&d, p); got != "5" {
-		t.Errorf("got %q, want 5", got)
+	if got := d.Where("user.x"); got != "defaults.json:3:11" {
+		t.Errorf("Where: got %s", got)
+	}
+	var got []string
+	for _, err := range d.Check() {
+		got = append(got, err.Error())
+	}
+	want := []string{
+		`defaults.json:2:3: property boot: "maybe" is neither yes nor no`,
+		`defaults.json:2:20: property memroyuse: there is none of that name`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("Check: got %q, want %q", got, want)
 	}
 }
 
@@ -212,6 +259,10 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s: what was written cannot be read: %v", d.Encode(), err)
 		}
+		for _, key := range d.Keys() {
+			d.Where(key)
+		}
+		d.Check()
 		if a, b := string(d.Encode()), string(again.Encode()); a != b {
 			t.Errorf("first %s, then %s", a, b)
 		}

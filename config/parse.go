@@ -17,6 +17,9 @@ const (
 	DefaultsFile = "defaults.json" // of a host: what holds where a jail says nothing
 )
 
+// DefaultsName is what commands call the host's defaults where they would name a jail.
+const DefaultsName = "defaults"
+
 // Parse reads a config.json. Numbers, true, false and null are taken for what libioc writes instead;
 // keys that nobody knows are kept. A file that is not one JSON object in UTF-8, or that says something
 // twice, is fault.Corrupt, and the error says in which line and column.

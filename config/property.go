@@ -131,12 +131,15 @@ func Find(name string) (Property, error) {
 		return Property{}, fault.New("property", fault.Invalid, name, errors.New("it is the jail's name")).
 			WithRemedy("rename the jail")
 	}
-	err := fault.New("property", fault.Invalid, name, errors.New("there is none of that name"))
+	err := fault.New("property", fault.Invalid, name, ErrUnknown)
 	if near := Nearest(name); near != "" {
 		return Property{}, err.WithRemedy("did you mean " + near + "?")
 	}
 	return Property{}, err
 }
+
+// ErrUnknown is why a name that nobody knows is refused.
+var ErrUnknown = errors.New("there is none of that name")
 
 // Nearest is the property that was probably meant by a misspelt name, "" if none is near. One that has
 // an effect comes first.
@@ -184,16 +187,31 @@ func validKey(key string) error {
 	return nil
 }
 
-// Effective gives what holds for p: what d says, else the default, "" for nothing.
-func Effective(d *Data, p Property) string {
-	v, ok := d.Get(p.Name)
-	if !ok || Unset(v) {
-		v = p.Default
+// From says where a value comes from.
+type From uint8
+
+// The places, in the order in which they are looked at.
+const (
+	Own     From = iota // the jail's config.json
+	Default             // the host's defaults.json
+	BuiltIn             // the table
+)
+
+// String reads "own", "default" or "built-in".
+func (f From) String() string { return [...]string{"own", "default", "built-in"}[f] }
+
+// Resolve gives what holds for p, "" for nothing, and who says so: the jail's own configuration, else the
+// host's defaults, else the table. Both may be nil.
+func Resolve(p Property, own, defaults *Data) (string, From) {
+	for from, d := range []*Data{own, defaults} {
+		if v, ok := d.Get(p.Name); ok && !Unset(v) {
+			return v, From(from)
+		}
 	}
-	if Unset(v) {
-		return ""
+	if Unset(p.Default) {
+		return "", BuiltIn
 	}
-	return v
+	return p.Default, BuiltIn
 }
 
 // Unset reports whether v means that nothing is set.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/sandbox"
@@ -68,7 +69,7 @@ func (k *Keeper) CreateAll(names []Name, o CreateOptions) events.Op[[]Info] {
 			o.Release = k.Releases.Default()
 		}
 		x.first = func(s events.Step) error {
-			if _, err := k.canonical(o.Properties); err != nil { // once, and not of each
+			if _, err := k.canonical(o.Properties, &config.Data{}); err != nil { // once, and not of each
 				return err
 			}
 			return k.needRelease(s, o.Release)

@@ -127,13 +127,18 @@ func (i *Info) Value(name string) string {
 	if name == "tag" {
 		name = "tags"
 	}
-	if p, err := config.Find(name); err == nil {
-		return config.Effective(i.Config, p)
+	v, _ := i.Property(name)
+	return v
+}
+
+// Property is what holds for a property, "" if nothing does, and who says so. What has no effect here
+// has only what is configured.
+func (i *Info) Property(name string) (string, config.From) {
+	p, ok := config.Lookup(name)
+	if !ok || !p.Works() {
+		p = config.Property{Name: name}
 	}
-	if v, _ := i.Config.Get(name); !config.Unset(v) {
-		return v
-	}
-	return ""
+	return config.Resolve(p, i.Config, i.Default)
 }
 
 func yes(is bool) string {

@@ -36,7 +36,7 @@ func (k *Keeper) Enter(s events.Step, op string, wants ...Want) (release func(),
 		}
 	}
 	for _, w := range wants {
-		if err := w.Dataset.Validate(); err != nil {
+		if err := w.Dataset.Validate(); err != nil && w.Dataset != storage.Global() {
 			return release, fault.New(op, fault.Unknown, string(w.Dataset.Name), err)
 		}
 		r, err := k.take(s, op, w)

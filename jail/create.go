@@ -89,7 +89,10 @@ func asSkip(op string, name Name, err error) error {
 }
 
 func (k *Keeper) create(s events.Step, name Name, from storage.Origin, o CreateOptions) (Info, error) {
-	set, err := k.canonical(o.Properties)
+	if err := free("create", name); err != nil {
+		return Info{}, err
+	}
+	set, err := k.canonical(o.Properties, &config.Data{})
 	if err != nil {
 		return Info{}, err
 	}
@@ -274,4 +277,13 @@ func orNone(v string) string {
 		return config.None
 	}
 	return v
+}
+
+// free refuses the words that commands do not take for the name of a jail.
+func free(op string, name Name) error {
+	if name == config.DefaultsName || name == "ALL" {
+		return fault.New(op, fault.Invalid, string(name), errors.New("commands mean something else by that name")).
+			WithRemedy("choose another name")
+	}
+	return nil
 }

@@ -33,6 +33,9 @@ func (k *Keeper) Rename(from, to Name) events.Op[struct{}] {
 		if from == to {
 			return none, fault.New("rename", fault.Invalid, string(from), errors.New("that is its name"))
 		}
+		if err := free("rename", to); err != nil {
+			return none, err
+		}
 		a, b := storage.Jail(from), storage.Jail(to)
 		if _, err := k.Enter(s, "rename", Want{Dataset: a}, Want{Dataset: b}); err != nil {
 			return none, err

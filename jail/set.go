@@ -1,11 +1,13 @@
 package jail
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/events"
@@ -32,32 +34,63 @@ func (p *Set) AppendAttrs(dst []slog.Attr) []slog.Attr {
 	return append(dst, slog.String("properties", strings.Join(p.Properties, " ")))
 }
 
-// Changed is a property that has another value than before. An event does not tell the values, which may
-// be secrets: streams are kept.
+// Changed is a property that has another value than before.
 type Changed struct {
+	Jail     Name // empty: it is a default of the host
 	Property string
-	From     string `json:"-"` // config.None: nothing is set
-	To       string `json:"-"` // as From
-	Restart  bool   // the jail runs, and has to be restarted for it
+	From, To string // config.None: nothing is set
+	Restart  bool   // the jail runs, and has to be restarted for it; of a default: jails that run have to be
 }
 
 // Set changes properties. All are checked first and written at once; a value that is empty, "-" or
-// "none" takes the property's value away. The result lists what changed; if nothing did it is skipped.
+// "none" takes the property's value away, also that of one that has no effect here. The result lists what
+// changed; if nothing did it is skipped. What was so before is kept: see [Keeper.Versions].
 func (k *Keeper) Set(name Name, properties map[string]string) events.Op[[]Changed] {
-	p := &Set{Subject{name}, slices.Sorted(maps.Keys(properties))}
+	p := &Set{Subject{name}, sorted(properties)}
 	return events.New(p, func(s events.Step) ([]Changed, error) {
 		changed, err := k.set(s, name, properties)
 		return changed, asSkip("set", name, err)
 	})
 }
 
+// SetAll changes the same properties of jails: of all of them, or of none.
+func (k *Keeper) SetAll(names []Name, properties map[string]string) events.Op[[]Changed] {
+	if len(names) == 1 {
+		return k.Set(names[0], properties)
+	}
+	var mu sync.Mutex
+	var all []Changed
+	op := k.operate(several{
+		verb: "set", names: names,
+		first: func(events.Step) error {
+			all = nil
+			_, err := k.canonical(properties, nil) // once, and not of each
+			return err
+		},
+		each: func(g *events.Group, t *tally, n Name) {
+			add(g, t, events.Map(k.Set(n, properties), func(changed []Changed) []Changed {
+				mu.Lock()
+				defer mu.Unlock()
+				all = append(all, changed...)
+				return changed
+			}))
+		},
+	})
+	return events.Map(op, func(struct{}) []Changed {
+		slices.SortFunc(all, func(a, b Changed) int {
+			return cmp.Or(strings.Compare(string(a.Jail), string(b.Jail)), strings.Compare(a.Property, b.Property))
+		})
+		return all
+	})
+}
+
+func sorted(properties map[string]string) []string { return slices.Sorted(maps.Keys(properties)) }
+
 func (k *Keeper) set(s events.Step, name Name, properties map[string]string) ([]Changed, error) {
-	set, err := k.canonical(properties)
-	if err != nil {
+	if _, err := k.canonical(properties, nil); err != nil {
 		return nil, err
 	}
-	jail := storage.Jail(name)
-	if _, err := k.Enter(s, "set", Want{Dataset: jail}); err != nil {
+	if _, err := k.Enter(s, "set", Want{Dataset: storage.Jail(name)}); err != nil {
 		return nil, err
 	}
 	i, err := k.Look(s.Context(), name)
@@ -67,47 +100,81 @@ func (k *Keeper) set(s events.Step, name Name, properties map[string]string) ([]
 	if err != nil {
 		return nil, err
 	}
-	data := i.Config.Clone()
+	data, changed, err := k.edit(i.Config, properties, i.alive)
+	if err != nil {
+		return nil, err
+	}
+	for n := range changed {
+		changed[n].Jail = name
+	}
+	return changed, k.configure(s, &i, data.Encode(), changed)
+}
+
+// configure writes a jail's configuration and keeps what it was before.
+func (k *Keeper) configure(s events.Step, i *Info, file []byte, changed []Changed) error {
+	jail := storage.Jail(i.Name)
+	past, err := k.keep(s.Context(), i.Name)
+	if err != nil {
+		return err
+	}
+	before, err := k.Storage.WriteFile(s.Context(), jail, pastFile, past)
+	if err != nil {
+		return err
+	}
+	after, err := k.Storage.WriteFile(s.Context(), jail, configFile, file)
+	if err != nil {
+		return err
+	}
+	if err := k.Claim(s, "set", true, []storage.Dataset{jail}, nil); err != nil {
+		return err
+	}
+	s.Result(changed)
+	if err := before.Apply(s); err != nil {
+		return err
+	}
+	return after.Apply(s)
+}
+
+// edit gives a configuration with properties changed, and what changed; nothing is skipped. running: who has
+// the configuration runs.
+func (k *Keeper) edit(old *config.Data, properties map[string]string, running bool) (*config.Data, []Changed, error) {
+	set, err := k.canonical(properties, old)
+	if err != nil {
+		return nil, nil, err
+	}
+	data := old.Clone()
 	var changed []Changed
-	for _, key := range slices.Sorted(maps.Keys(set)) {
-		p, err := config.Find(key)
-		if err != nil {
-			return nil, err
-		}
+	for _, key := range sorted(set) {
 		before, _ := data.Get(key)
 		if before = orNone(before); before == set[key] {
 			continue
 		}
-		if p.When == config.AtCreation {
-			return nil, fault.New("property", fault.Invalid, key, errors.New("it is chosen when the jail is created"))
+		p, _ := config.Lookup(key)
+		if p.When == config.AtCreation && p.Works() {
+			return nil, nil, fault.New("property", fault.Invalid, key, errors.New("it is chosen when the jail is created"))
 		}
-		changed = append(changed, Changed{key, before, set[key], i.alive && p.When == config.AtStart})
+		changed = append(changed, Changed{Property: key, From: before, To: set[key], Restart: running && p.Works() && p.When == config.AtStart})
 	}
 	if len(changed) == 0 {
-		return nil, events.Skip("all of it is so")
+		return nil, nil, events.Skip("all of it is so")
 	}
-	if err := write(data, set); err != nil {
-		return nil, err
-	}
-	plan, err := k.Storage.WriteFile(s.Context(), jail, configFile, data.Encode())
-	if err != nil {
-		return nil, err
-	}
-	if err := k.Claim(s, "set", true, []storage.Dataset{jail}, nil); err != nil {
-		return nil, err
-	}
-	s.Result(changed)
-	return changed, plan.Apply(s)
+	return data, changed, write(data, set)
 }
 
 // canonical checks properties that somebody asks for, all of them before the first has an effect, and
-// gives their values as they are written down. All that is wrong is in the error.
-func (k *Keeper) canonical(properties map[string]string) (map[string]string, error) {
+// gives their values as they are written down. All that is wrong is in the error. What has no effect can be
+// taken away from old; nil: it is not known yet whether it is there.
+func (k *Keeper) canonical(properties map[string]string, old *config.Data) (map[string]string, error) {
 	set := make(map[string]string, len(properties))
 	var all []error
-	for _, key := range slices.Sorted(maps.Keys(properties)) {
+	for _, key := range sorted(properties) {
 		p, err := config.Find(key)
 		if err != nil {
+			if _, there := old.Get(key); config.Unset(properties[key]) && (old == nil || there || errors.Is(err, fault.NotSupported)) &&
+				!isIdentity(key) {
+				set[key] = config.None
+				continue
+			}
 			all = append(all, err)
 			continue
 		}

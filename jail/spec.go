@@ -17,8 +17,9 @@ import (
 
 // The small files beside a jail's root file system.
 const (
-	configFile = "config.json"
+	configFile = config.File
 	fstabFile  = "fstab"
+	pastFile   = "config.history.json"
 )
 
 // spec says what the sandbox is to make of a jail as it is configured now. It changes nothing.
@@ -32,6 +33,13 @@ func (k *Keeper) spec(ctx context.Context, i *Info) (sandbox.Spec, error) {
 	root, err := k.Storage.Root(ctx, storage.Jail(i.Name))
 	if err != nil {
 		return bad(err)
+	}
+	for _, d := range []*config.Data{i.Config, i.Default} {
+		for _, wrong := range d.Check() {
+			if !errors.Is(wrong, config.ErrUnknown) { // what nobody knows has no effect
+				return bad(wrong)
+			}
+		}
 	}
 	spec := sandbox.Spec{ID: k.ID + "-" + string(i.Name), Hostname: i.value("host_hostname"), Root: sandboxRoot(root)}
 	if spec.Hostname == "" {
@@ -144,7 +152,8 @@ func (i *Info) value(name string) string {
 	if err != nil {
 		return ""
 	}
-	return config.Effective(i.Config, p)
+	v, _ := config.Resolve(p, i.Config, i.Default)
+	return v
 }
 
 // seconds is what holds for a property that counts them; what makes no sense counts as the default.

@@ -39,6 +39,7 @@ type Info struct {
 	Started time.Time // of a running or dead one
 	Dir     string    // where its config.json and fstab are; empty: nowhere on the host
 	Config  *config.Data
+	Default *config.Data  // the host's: what holds where Config says nothing
 	Sandbox sandbox.State // of a running or dead one
 
 	started bool  // its start is on record
@@ -61,7 +62,7 @@ func (k *Keeper) Look(ctx context.Context, name Name) (Info, error) {
 	case err != nil:
 		return Info{}, err
 	}
-	return k.examine(ctx, found, kept, keptErr), nil
+	return k.examine(ctx, found, k.defaults(ctx), kept, keptErr), nil
 }
 
 // List gives all jails in the order of their names. A broken one is among them and breaks nobody else.
@@ -75,6 +76,7 @@ func (k *Keeper) List(ctx context.Context) ([]Info, error) {
 		return nil, err
 	}
 	var all []Info
+	defaults := k.defaults(ctx)
 	for _, f := range found {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -84,7 +86,7 @@ func (k *Keeper) List(ctx context.Context) ([]Info, error) {
 		if _, ok := slices.BinarySearch(keys, Key(f.Dataset.Name)); ok {
 			kept, keptErr = k.Records.Kept(Key(f.Dataset.Name))
 		}
-		all = append(all, k.examine(ctx, f, kept, keptErr))
+		all = append(all, k.examine(ctx, f, defaults, kept, keptErr))
 	}
 	for _, key := range keys {
 		name, ok := strings.CutPrefix(key, keyPrefix)
@@ -100,13 +102,13 @@ func (k *Keeper) List(ctx context.Context) ([]Info, error) {
 }
 
 // examine puts together what storage and journal know of a jail.
-func (k *Keeper) examine(ctx context.Context, f storage.Info, kept *Kept, keptErr error) Info {
-	i := Info{Name: f.Dataset.Name, State: Stopped, Origin: f.Origin, Created: f.Created, Dir: f.Dir}
+func (k *Keeper) examine(ctx context.Context, f storage.Info, d defaults, kept *Kept, keptErr error) Info {
+	i := Info{Name: f.Dataset.Name, State: Stopped, Origin: f.Origin, Created: f.Created, Dir: f.Dir, Default: d.data, usable: d.err}
 	k.liveness(ctx, &i, kept)
 	if file, err := k.Storage.ReadFile(ctx, f.Dataset, configFile); err != nil {
 		i.usable = err
 	} else if i.Config, err = config.Parse(file); err != nil {
-		i.usable = err
+		i.usable = fault.New("", fault.Unknown, "", err).WithRemedy("mend that line, or go back to an earlier version of the configuration")
 	}
 	if release, ok := i.Config.Get("release"); ok && !config.Unset(release) {
 		i.Release = storage.Name(release)

@@ -85,6 +85,15 @@ func (s *scenario) harness() eventstest.Scenario {
 // starts starts the jail.
 func starts(h *ioc.Host) error { return h.Jail("web").Start(context.Background()) }
 
+// changes changes the jail's configuration twice.
+func changes(h *ioc.Host) error {
+	_, err := h.Jail("web").Set(context.Background(), map[string]string{"notes": "second"})
+	if err == nil {
+		_, err = h.Jail("web").Set(context.Background(), map[string]string{"notes": "third"})
+	}
+	return err
+}
+
 // copies makes a second jail of the first.
 func copies(h *ioc.Host) error {
 	return h.Jail("web").Clone(context.Background(), "copy", ioc.CloneOptions{})

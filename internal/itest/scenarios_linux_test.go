@@ -120,6 +120,15 @@ func all() []scenario {
 		{name: "set-running", from: created, before: starts, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Set(map[string]string{"notes": "second"}))
 		}},
+		{name: "revert", from: created, before: changes, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Revert(1))
+		}},
+		{name: "set-several", from: created, before: copies, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.JailsGenerator("web", "copy").Set(map[string]string{"notes": "second"}))
+		}},
+		{name: "set-defaults", from: created, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.SetDefaults(map[string]string{"notes": "second"}))
+		}},
 		{name: "fetch", from: empty, op: func(h *ioc.Host, dir string) eventstest.Operation {
 			return eventstest.Run(h.Fetch(ioc.FetchOptions{Name: base, Source: release.File(filepath.Join(dir, "base.tar"))}))
 		}},
