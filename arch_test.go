@@ -51,6 +51,7 @@ internal/backend/all         : events fault storage sandbox internal/backend/...
 .                            : events fault history selector config jail release release/embedded release/oci storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
 internal/nearest             :
 internal/itest               :
+internal/eventdoc            :
 internal/view                : events fault
 internal/view/term           : events fault internal/view
 internal/view/svg            : events internal/view

@@ -11,10 +11,11 @@ import (
 	"github.com/libioc/ioc/events"
 )
 
-// Limits bound what a directory keeps. The zero Limits are 1000 streams and 64 MiB.
+// Limits bound what a directory keeps. The zero Limits are 1000 streams and 64 MiB. Not every run looks whether they
+// are kept, so there may be a few streams more for a moment.
 type Limits struct {
 	Count int   // streams
-	Bytes int64 // of all streams; a quarter more for a moment. One stream may take a quarter.
+	Bytes int64 // of all streams; one may take a quarter
 }
 
 // Dir is a directory of streams. Its methods may be called from any goroutine, and any number of processes

@@ -201,7 +201,7 @@ func TestBounded(t *testing.T) {
 
 // TestBytes removes old streams when all are too large.
 func TestBytes(t *testing.T) {
-	d := history.In(t.TempDir(), history.Limits{Bytes: 256 << 10})
+	d := history.In(t.TempDir(), history.Limits{Count: 124, Bytes: 256 << 10})
 	for range 200 {
 		if _, err := busy(20).Do(context.Background(), keep(d)); err != nil {
 			t.Fatal(err)

@@ -9,9 +9,11 @@ import (
 	"github.com/libioc/ioc/events"
 )
 
-// every is how many streams come between two looks at the size of all: a look takes a call of the kernel for
-// each. That there are too many is seen every time.
-const every = 16
+// turn tells whether it is a run's turn to look at all streams, which takes a call of the kernel for each: chance,
+// that is the last byte of its ID, chooses one in eight of a thousand, and all where few are kept.
+func (d *Dir) turn(id events.RunID) bool {
+	return int(id[len(id)-1])%max(d.limits.Count/125, 1) == 0
+}
 
 // unwritten is how old a file without content must be to be one that a killed process left.
 const unwritten = time.Hour
@@ -19,12 +21,12 @@ const unwritten = time.Hour
 // trim removes the oldest streams after that of id, with so many bytes, was added, if there are too many. It then makes
 // room for some more, so that it has not to be done again at once.
 func (d *Dir) trim(id events.RunID, size int64) error {
+	if !d.turn(id) && size < d.limits.Bytes/64 {
+		return nil
+	}
 	all, err := d.runs()
 	if err != nil {
 		return err
-	}
-	if len(all) <= d.limits.Count && len(all)%every != 0 && size < d.limits.Bytes/64 {
-		return nil
 	}
 	var sum int64
 	sizes := make([]int64, len(all))

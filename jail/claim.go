@@ -125,7 +125,7 @@ func named(op string, d storage.Dataset, err error) error {
 type Wait struct {
 	Dataset storage.Dataset
 	By      *fault.HeldError // who held it when the waiting began
-	Bound   time.Duration
+	Bound   time.Duration    // how long is waited at most
 }
 
 func (*Wait) EventType() string  { return "lock.wait" }
@@ -148,7 +148,7 @@ func (w *Wait) AppendAttrs(dst []slog.Attr) []slog.Attr {
 // that undoes the run after a crash, which takes the locks first and leaves the run alone if it cannot.
 // It comes before all other effects of a run.
 type Claim struct {
-	Op      string
+	Op      string // the operation: "start"
 	Since   time.Time
 	Own     []storage.Dataset
 	Share   []storage.Dataset `json:",omitempty"`

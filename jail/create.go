@@ -38,7 +38,7 @@ type CreateOptions struct {
 // Create is the payload of a jail's creation.
 type Create struct {
 	Subject
-	From storage.Origin
+	From storage.Origin // the release, jail or snapshot that it is made from
 }
 
 // EventType is jail.create.

@@ -19,7 +19,7 @@ type DestroyOptions struct {
 // Destroy is the payload of a jail's end.
 type Destroy struct {
 	Subject
-	Force bool
+	Force bool // it is stopped first if it runs
 }
 
 // EventType is jail.destroy.

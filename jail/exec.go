@@ -41,7 +41,9 @@ func (p *Exec) EventTitle() string { return fmt.Sprintf("run %s in %s", p.progra
 
 // AppendAttrs lists the program.
 func (p *Exec) AppendAttrs(dst []slog.Attr) []slog.Attr {
-	return append(dst, slog.String("program", p.program()), slog.Int("arguments", max(0, len(p.Args)-1)))
+	return append(dst,
+		slog.String("program", p.program()),          // the command's first word
+		slog.Int("arguments", max(0, len(p.Args)-1))) // how many follow it
 }
 
 func (p *Exec) program() string {

@@ -15,7 +15,7 @@ import (
 type Hook struct {
 	Subject
 	Property string // exec_start, exec_stop
-	Command  string
+	Command  string // a line for the shell
 }
 
 // EventType is jail.hook.

@@ -12,7 +12,7 @@ import (
 // Rename is the payload of a change of a jail's name.
 type Rename struct {
 	Subject
-	To Name
+	To Name // the new name
 }
 
 // EventType is jail.rename.

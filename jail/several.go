@@ -57,7 +57,9 @@ func (p *Several) names(most int) string {
 
 // AppendAttrs lists the verb and the number.
 func (p *Several) AppendAttrs(dst []slog.Attr) []slog.Attr {
-	return append(dst, slog.String("verb", p.Verb), slog.Int("jails", len(p.Jails)))
+	return append(dst,
+		slog.String("verb", p.Verb),
+		slog.Int("jails", len(p.Jails))) // how many
 }
 
 // several describes what is done to each of many jails.

@@ -25,7 +25,7 @@ func (p *Snapshot) EventTitle() string { return fmt.Sprintf("snapshot %s@%s", p.
 func (p *Snapshot) AppendAttrs(dst []slog.Attr) []slog.Attr { return snapshotAttr(dst, p.Snapshot) }
 
 func snapshotAttr(dst []slog.Attr, n storage.SnapshotName) []slog.Attr {
-	return append(dst, slog.String("snapshot", string(n)))
+	return append(dst, slog.String("snapshot", string(n))) // its name, without the jail's
 }
 
 // DestroySnapshot is the payload of a snapshot's end.
@@ -51,7 +51,7 @@ func (p *DestroySnapshot) AppendAttrs(dst []slog.Attr) []slog.Attr {
 type Rollback struct {
 	Subject
 	Snapshot     storage.SnapshotName
-	DestroyNewer bool
+	DestroyNewer bool // snapshots that are newer are destroyed
 }
 
 // EventType is jail.rollback.

@@ -35,13 +35,15 @@ func (p *Attach) EventTitle() string { return "attach " + string(p.Jail) }
 
 // AppendAttrs lists what the jail is called inside and out.
 func (p *Attach) AppendAttrs(dst []slog.Attr) []slog.Attr {
-	return append(dst, slog.String("id", p.Spec.ID), slog.String("hostname", p.Spec.Hostname))
+	return append(dst,
+		slog.String("id", p.Spec.ID),             // what the kernel's objects of the jail are called
+		slog.String("hostname", p.Spec.Hostname)) // in the jail
 }
 
 // Unused is the payload of a step that is skipped to say which properties have no effect.
 type Unused struct {
 	Subject
-	Properties []string
+	Properties []string // their names
 }
 
 // EventType is jail.unused.

@@ -22,7 +22,7 @@ type StopOptions struct {
 // Stop is the payload of a jail's stop.
 type Stop struct {
 	Subject
-	Force bool
+	Force bool // its processes are killed at once
 }
 
 // EventType is jail.stop.
@@ -39,7 +39,7 @@ func (p *Stop) AppendAttrs(dst []slog.Attr) []slog.Attr {
 // Terminate is the payload of the step that asks the jail's processes to end and waits for them.
 type Terminate struct {
 	Subject
-	Bound time.Duration
+	Bound time.Duration // how long is waited before they are killed
 }
 
 // EventType is jail.terminate.

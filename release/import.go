@@ -25,7 +25,7 @@ type ImportOptions struct {
 // Importing is the payload of Import.
 type Importing struct {
 	Name   Name
-	Source string
+	Source string // what it is made from, for people
 }
 
 // EventType is the operation's name in events.

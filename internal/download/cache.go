@@ -53,7 +53,7 @@ type Request struct {
 // Download is the payload of Get. Its progress is an events.Amount.
 type Download struct {
 	URL    string // without a password
-	SHA256 string
+	SHA256 string // of what is expected, in hexadecimal
 }
 
 // EventType is the step's name in events.

@@ -39,7 +39,7 @@ const lanes = 4
 // Resolve is the payload of asking a registry what a reference is.
 type Resolve struct {
 	Image    string
-	Platform string
+	Platform string // system and processor: "linux/amd64"
 }
 
 // EventType is the step's name in events.
@@ -59,7 +59,7 @@ func (r *Resolve) AppendAttrs(dst []slog.Attr) []slog.Attr {
 // Layers is the payload of getting an image's layers.
 type Layers struct {
 	Image string
-	Count int
+	Count int // how many there are
 }
 
 // EventType is the step's name in events.
@@ -80,7 +80,7 @@ func (l *Layers) AppendAttrs(dst []slog.Attr) []slog.Attr {
 type Layer struct {
 	Digest string
 	Nth    int // from 1
-	Count  int
+	Count  int // how many there are
 }
 
 // EventType is the step's name in events.

@@ -1,0 +1,76 @@
+package eventdoc
+
+import (
+	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/internal/backend/mem"
+	"github.com/libioc/ioc/internal/download"
+	"github.com/libioc/ioc/internal/run"
+	"github.com/libioc/ioc/jail"
+	"github.com/libioc/ioc/journal"
+	"github.com/libioc/ioc/release"
+	"github.com/libioc/ioc/release/oci"
+)
+
+// catalogue lists the payload types of all packages that are for every system, by their packages.
+func catalogue() []events.Payload {
+	return []events.Payload{
+		&ioc.Recovery{},
+
+		&mem.Clone{},
+		&mem.Forget{},
+		&mem.Group{},
+		&mem.Join{},
+		&mem.Publish{},
+		&mem.Purge{},
+		&mem.Rename{},
+		&mem.Rollback{},
+		&mem.Snapshot{},
+		&mem.Spawn{},
+		&mem.Stage{},
+		&mem.Trash{},
+		&mem.WriteFile{},
+
+		&download.Download{},
+
+		&run.Cmd{},
+
+		&jail.Attach{},
+		&jail.Claim{},
+		&jail.Console{},
+		&jail.Create{},
+		&jail.Destroy{},
+		&jail.DestroySnapshot{},
+		&jail.Detach{},
+		&jail.Exec{},
+		&jail.Hook{},
+		&jail.Rename{},
+		&jail.Restart{},
+		&jail.Revert{},
+		&jail.Rollback{},
+		&jail.Run{},
+		&jail.Set{},
+		&jail.SetDefaults{},
+		&jail.Settle{},
+		&jail.Several{},
+		&jail.Sharing{},
+		&jail.Snapshot{},
+		&jail.Start{},
+		&jail.Stop{},
+		&jail.Terminate{},
+		&jail.Unused{},
+		&jail.Wait{},
+
+		&journal.KeyRelease{},
+		&journal.Recovery{},
+		&journal.RunRecovery{},
+
+		&release.Destroying{},
+		&release.Importing{},
+		&release.Unpacking{},
+
+		&oci.Layer{},
+		&oci.Layers{},
+		&oci.Resolve{},
+	}
+}

@@ -1,0 +1,31 @@
+package eventdoc
+
+import (
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/internal/backend/linuxns"
+	"github.com/libioc/ioc/internal/backend/overlay"
+)
+
+// system lists those that are for this system only.
+func system() []events.Payload {
+	return []events.Payload{
+		&linuxns.Cgroup{},
+		&linuxns.Exec{},
+		&linuxns.Freeze{},
+		&linuxns.Spawn{},
+
+		&overlay.Clone{},
+		&overlay.Forget{},
+		&overlay.Freeze{},
+		&overlay.Merge{},
+		&overlay.Publish{},
+		&overlay.Purge{},
+		&overlay.Rename{},
+		&overlay.Rollback{},
+		&overlay.Snapshot{},
+		&overlay.Stage{},
+		&overlay.Sweep{},
+		&overlay.Trash{},
+		&overlay.WriteFile{},
+	}
+}
