@@ -34,11 +34,13 @@ func (p *Set) AppendAttrs(dst []slog.Attr) []slog.Attr {
 	return append(dst, slog.String("properties", strings.Join(p.Properties, " ")))
 }
 
-// Changed is a property that has another value than before.
+// Changed is a property that has another value than before. An event does not tell the values, which may
+// be secrets: streams are kept.
 type Changed struct {
 	Jail     Name // empty: it is a default of the host
 	Property string
-	From, To string // config.None: nothing is set
+	From     string `json:"-"` // config.None: nothing is set
+	To       string `json:"-"` // as From
 	Restart  bool   // the jail runs, and has to be restarted for it; of a default: jails that run have to be
 }
 
