@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/libioc/ioc/config"
@@ -75,18 +77,25 @@ func (k *Keeper) List(ctx context.Context) ([]Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []Info
 	defaults := k.defaults(ctx)
-	for _, f := range found {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		var kept *Kept
-		var keptErr error
-		if _, ok := slices.BinarySearch(keys, Key(f.Dataset.Name)); ok {
-			kept, keptErr = k.Records.Kept(Key(f.Dataset.Name))
-		}
-		all = append(all, k.examine(ctx, f, defaults, kept, keptErr))
+	all := make([]Info, len(found))
+	var wait sync.WaitGroup
+	for w, width := 0, runtime.GOMAXPROCS(0); w < width; w++ { // thousands of jails are thousands of small files
+		wait.Go(func() {
+			for n := w; n < len(found) && ctx.Err() == nil; n += width {
+				f := found[n]
+				var kept *Kept
+				var keptErr error
+				if _, ok := slices.BinarySearch(keys, Key(f.Dataset.Name)); ok {
+					kept, keptErr = k.Records.Kept(Key(f.Dataset.Name))
+				}
+				all[n] = k.examine(ctx, f, defaults, kept, keptErr)
+			}
+		})
+	}
+	wait.Wait()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	for _, key := range keys {
 		name, ok := strings.CutPrefix(key, keyPrefix)

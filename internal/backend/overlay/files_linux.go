@@ -28,7 +28,7 @@ func (d *Driver) ReadFile(_ context.Context, set storage.Dataset, name string) (
 	if err := validFile(set, name); err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(filepath.Join(d.l.dir(set), name))
+	data, err := atomicfile.ReadFile(filepath.Join(d.l.dir(set), name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fault.New("read", fault.NotFound, set.String()+"/"+name, nil)

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -24,26 +26,67 @@ func (d *Driver) List(ctx context.Context, k storage.Kind) ([]storage.Info, erro
 	if err != nil {
 		return nil, fault.New("list", kindOf(err), k.String(), err)
 	}
-	var all []storage.Info
+	var sets []storage.Dataset
 	for _, e := range entries {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
 		set := storage.Dataset{Kind: k, Name: storage.Name(e.Name())}
-		if !e.IsDir() || set.Validate() != nil {
-			continue // being made, or not ours
+		if e.IsDir() && set.Validate() == nil { // else it is being made, or not ours
+			sets = append(sets, set)
 		}
-		info, err := d.Stat(ctx, set)
-		if err != nil {
-			continue // removed meanwhile
+	}
+	return d.statAll(ctx, sets)
+}
+
+// statAll is Stat of many, on all processors: thousands of jails are thousands of small files.
+func (d *Driver) statAll(ctx context.Context, sets []storage.Dataset) ([]storage.Info, error) {
+	release := d.l.rememberReleases()
+	infos, gone := make([]storage.Info, len(sets)), make([]bool, len(sets))
+	var wait sync.WaitGroup
+	for w, width := 0, runtime.GOMAXPROCS(0); w < width; w++ {
+		wait.Go(func() {
+			for i := w; i < len(sets) && ctx.Err() == nil; i += width {
+				var err error
+				infos[i], err = d.stat(sets[i], release)
+				gone[i] = err != nil // removed meanwhile
+			}
+		})
+	}
+	wait.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	all := infos[:0]
+	for i := range infos {
+		if !gone[i] {
+			all = append(all, infos[i])
 		}
-		all = append(all, info)
 	}
 	return all, nil
 }
 
+// rememberReleases reads each release once: many jails have few.
+func (l layout) rememberReleases() func(storage.Name) (*state, error) {
+	var mu sync.Mutex
+	known := map[storage.Name]*state{}
+	return func(n storage.Name) (*state, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if s := known[n]; s != nil {
+			return s, nil
+		}
+		s, err := l.releaseState(n)
+		if err == nil {
+			known[n] = s
+		}
+		return s, err
+	}
+}
+
 // Stat reports a dataset that cannot be used as broken; its error is for one that is not there.
 func (d *Driver) Stat(_ context.Context, set storage.Dataset) (storage.Info, error) {
+	return d.stat(set, d.l.releaseState)
+}
+
+func (d *Driver) stat(set storage.Dataset, release func(storage.Name) (*state, error)) (storage.Info, error) {
 	info := storage.Info{Dataset: set, Dir: d.l.dir(set)}
 	s, _, err := d.l.read("stat", set)
 	if err != nil {
@@ -53,7 +96,7 @@ func (d *Driver) Stat(_ context.Context, set storage.Dataset) (storage.Info, err
 		return info, err
 	}
 	info.ID, info.Created, info.Origin = s.ID, s.Created, s.Origin
-	_, info.Broken = d.root(set, s)
+	_, info.Broken = d.rootOn(set, s, release)
 	return info, nil
 }
 
@@ -67,6 +110,11 @@ func (d *Driver) Root(_ context.Context, set storage.Dataset) (storage.Root, err
 }
 
 func (d *Driver) root(set storage.Dataset, s *state) (storage.Root, error) {
+	return d.rootOn(set, s, d.l.releaseState)
+}
+
+// rootOn is root with releases as the function gives them.
+func (d *Driver) rootOn(set storage.Dataset, s *state, release func(storage.Name) (*state, error)) (storage.Root, error) {
 	broken := func(err error) (storage.Root, error) {
 		return storage.Root{}, fault.New("root", fault.Corrupt, set.String(), err).
 			WithRemedy("destroy " + string(set.Name))
@@ -90,7 +138,7 @@ func (d *Driver) root(set storage.Dataset, s *state) (storage.Root, error) {
 		o.Lower = append(o.Lower, d.l.fs(id))
 	}
 	if s.Release != "" {
-		if err := d.l.isRelease(s.Release, s.ReleaseID); err != nil {
+		if err := sameRelease(s.Release, s.ReleaseID, release); err != nil {
 			return broken(err)
 		}
 		o.Lower = append(o.Lower, d.l.release(s.Release))
@@ -103,7 +151,16 @@ func (d *Driver) root(set storage.Dataset, s *state) (storage.Root, error) {
 
 // isRelease checks that the release n is still the one with the id.
 func (l layout) isRelease(n storage.Name, id string) error {
+	return sameRelease(n, id, l.releaseState)
+}
+
+func (l layout) releaseState(n storage.Name) (*state, error) {
 	s, _, err := l.read("release", storage.Release(n))
+	return s, err
+}
+
+func sameRelease(n storage.Name, id string, release func(storage.Name) (*state, error)) error {
+	s, err := release(n)
 	if err != nil {
 		return err
 	}

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/atomicfile"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -130,7 +130,7 @@ func (l layout) read(op string, d storage.Dataset) (*state, string, error) {
 }
 
 func readState(dir string) (*state, string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	text, err := atomicfile.ReadFile(filepath.Join(dir, stateFile))
 	if err != nil {
 		return nil, "", err
 	}
