@@ -2,6 +2,7 @@ package ioc
 
 import (
 	"context"
+	"iter"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/jail"
@@ -17,6 +18,7 @@ type (
 	ExecOptions     = jail.ExecOptions
 	RunOptions      = jail.RunOptions
 	RollbackOptions = jail.RollbackOptions
+	LogOptions      = jail.LogOptions
 )
 
 // CloneOptions describe a clone.
@@ -50,6 +52,16 @@ func (g *JailGenerator) Snapshots(ctx context.Context) ([]storage.Snapshot, erro
 // Usage measures the jail's files.
 func (g *JailGenerator) Usage(ctx context.Context) (storage.Usage, error) {
 	return g.h.backend.Storage.Usage(ctx, storage.Jail(g.name))
+}
+
+// Measure tells what the jail, which must run, uses of processor and memory now.
+func (g *JailGenerator) Measure(ctx context.Context) (sandbox.Usage, error) {
+	return g.h.keeper.Measure(ctx, g.name)
+}
+
+// Log gives what the jail's exec_start and exec_stop, and what they left running, have written, in pieces.
+func (g *JailGenerator) Log(ctx context.Context, o LogOptions) iter.Seq2[[]byte, error] {
+	return g.h.keeper.Log(ctx, g.name, o)
 }
 
 // Create makes the jail from a release, which is fetched if it is missing, or from another jail. One
@@ -111,6 +123,15 @@ func (g *JailGenerator) Clone(to string, o CloneOptions) events.Op[jail.Info] {
 		Properties: o.Properties,
 		Thick:      o.Thick,
 	}).With(g.h.preset...)
+}
+
+// Clones creates jails of these names from this one: all of them, or none.
+func (g *JailGenerator) Clones(to []string, o CloneOptions) events.Op[[]jail.Info] {
+	return g.h.JailsGenerator(to...).Create(CreateOptions{
+		Source:     storage.Origin{Dataset: storage.Jail(g.name), Snapshot: storage.SnapshotName(o.Snapshot)},
+		Properties: o.Properties,
+		Thick:      o.Thick,
+	})
 }
 
 // Snapshot keeps the present state of the jail's files under a name; an empty one is made of the time.

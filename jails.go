@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/libioc/ioc/jail"
+	"github.com/libioc/ioc/sandbox"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -39,3 +40,6 @@ func (j *Jail) Snapshots(ctx context.Context) ([]storage.Snapshot, error) { retu
 
 // Usage measures the jail's files.
 func (j *Jail) Usage(ctx context.Context) (storage.Usage, error) { return j.g.Usage(ctx) }
+
+// Measure tells what the jail, which must run, uses of processor and memory now.
+func (j *Jail) Measure(ctx context.Context) (sandbox.Usage, error) { return j.g.Measure(ctx) }

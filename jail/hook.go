@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
@@ -41,7 +42,12 @@ func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, property stri
 		bound := i.seconds("exec_timeout")
 		ctx, cancel := context.WithTimeout(s.Context(), bound)
 		defer cancel()
-		exit, err := k.heard(ctx, s, i.Name, state, sandbox.Process{Args: []string{"/bin/sh", "-c", command}, User: i.user()}, property == "exec_start")
+		console, err := openConsole(i, property, k.Now())
+		if err != nil {
+			return refused(property, i.Name, err)
+		}
+		defer console.Close() //nolint:errcheck // of a nil one, and of a log whose last words are not ours
+		exit, err := k.heard(ctx, s, i.Name, state, sandbox.Process{Args: []string{"/bin/sh", "-c", command}, User: i.user()}, property == "exec_start", console)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			return fault.New(property, fault.Timeout, string(i.Name), fmt.Errorf("it did not end within %v", bound)).
@@ -57,12 +63,13 @@ func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, property stri
 }
 
 // heard runs a process in a jail until it ends and puts into the stream what it says. stays: the jail runs on
-// when it has ended.
-func (k *Keeper) heard(ctx context.Context, s events.Step, name Name, state sandbox.State, process sandbox.Process, stays bool) (sandbox.Exit, error) {
+// when it has ended. What is heard is written to console, too, if that is not nil.
+func (k *Keeper) heard(ctx context.Context, s events.Step, name Name, state sandbox.State, process sandbox.Process, stays bool, console *os.File) (sandbox.Exit, error) {
 	l, err := listen()
 	if err != nil {
 		return sandbox.Exit{}, err
 	}
+	l.log = console
 	defer l.close()
 	p, err := k.join(s, state, ExecOptions{Process: process, Stdio: sandbox.Stdio{Out: l.w, Err: l.w}})
 	if err != nil {
@@ -76,13 +83,14 @@ func (k *Keeper) heard(ctx context.Context, s events.Step, name Name, state sand
 		return exit, err
 	}
 	// A process that was left running writes where nobody will read, and would be killed for it. Another one
-	// in the jail reads instead, as long as the jail runs and there is somebody left to write.
+	// in the jail reads instead, as long as the jail runs and there is somebody left to write. It keeps what comes
+	// first, so that no jail can fill the host by talking.
 	if err := s.Retain(Key(name)); err != nil {
 		return exit, err
 	}
 	_, err = k.join(s, state, ExecOptions{
-		Process: sandbox.Process{Args: []string{"/bin/sh", "-c", "exec cat >/dev/null 2>&1"}},
-		Stdio:   sandbox.Stdio{In: l.r},
+		Process: sandbox.Process{Args: []string{"/bin/sh", "-c", fmt.Sprintf("head -c %d; exec cat >/dev/null", consoleMax)}},
+		Stdio:   sandbox.Stdio{In: l.r, Out: console},
 	})
 	return exit, err
 }

@@ -13,6 +13,9 @@ import (
 type RunOptions struct {
 	Create CreateOptions // of a jail that is missing; one that is there is taken as it is
 	Exec   ExecOptions
+
+	Existing  bool // a jail that is missing is not created but fault.NotFound
+	Temporary bool // see [Keeper.Run]; one that is there is fault.Exists
 }
 
 // Run is the payload of running a command in a jail that is made and started for it.
@@ -30,6 +33,9 @@ func (p *Run) EventTitle() string { return (&Exec{p.Subject, p.Args}).EventTitle
 // Run runs a command in a jail, which is created if it is missing and started if it does not run. If
 // the command cannot be started, all of that is undone. As soon as it runs, the jail is there to stay: it
 // may hold what nobody could bring back, and others can enter and stop it while the command runs.
+//
+// A temporary jail is never there for others. Making and starting it are steps that are taken back when the
+// command has ended: by this process, or by a recovery if it is killed.
 func (k *Keeper) Run(name Name, o RunOptions) events.Op[sandbox.Exit] {
 	return events.New(&Run{Subject{name}, o.Exec.Process.Args}, func(s events.Step) (exit sandbox.Exit, err error) {
 		letGo, err := k.Enter(s, "run", Want{Dataset: storage.Jail(name)})
@@ -40,6 +46,15 @@ func (k *Keeper) Run(name Name, o RunOptions) events.Op[sandbox.Exit] {
 		missing := errors.Is(err, fault.NotFound)
 		if err != nil && !missing {
 			return exit, refused("run", name, err)
+		}
+		switch {
+		case o.Existing && missing:
+			return exit, refused("run", name, err)
+		case o.Temporary && !missing:
+			return exit, fault.New("run", fault.Exists, string(name), errors.New("it is there, and a temporary jail must be made for its command")).
+				WithRemedy("choose another name")
+		case o.Temporary:
+			return k.temporary(s, name, o)
 		}
 		if missing {
 			if _, err := events.Call(s, k.Create(name, o.Create)); err != nil {
@@ -62,6 +77,47 @@ func (k *Keeper) Run(name Name, o RunOptions) events.Op[sandbox.Exit] {
 		letGo()
 		return accompany(s.Context(), s, session, o.Exec, nil)
 	})
+}
+
+// Temporary is the payload of a jail's life that is as long as a command's.
+type Temporary struct{ Subject }
+
+// EventType is jail.temporary.
+func (*Temporary) EventType() string { return "jail.temporary" }
+
+// EventTitle is for people.
+func (p *Temporary) EventTitle() string { return "temporary jail " + string(p.Jail) }
+
+// temporary runs the command in a jail that is there as long as the step is: it ends as one whose work was not
+// to stay, and what it did is undone.
+func (k *Keeper) temporary(s events.Step, name Name, o RunOptions) (exit sandbox.Exit, err error) {
+	ended := false
+	err = s.Do(&Temporary{Subject{name}}, func(s events.Step) error {
+		i, err := events.Call(s, k.Create(name, o.Create))
+		if err != nil {
+			return err
+		}
+		state, err := events.Call(s, k.Start(name))
+		if err != nil {
+			return err
+		}
+		if o.Exec.Process.User.Name == "" && o.Exec.Process.User.UID == 0 {
+			o.Exec.Process.User = i.user()
+		}
+		session, err := k.join(s, state, o.Exec)
+		if err != nil {
+			return refused("run", name, err)
+		}
+		if exit, err = accompany(s.Context(), s, session, o.Exec); err != nil {
+			return err
+		}
+		ended = true
+		return events.Skip("it was there for its command only")
+	})
+	if err == nil && ended {
+		s.Result(exit)
+	}
+	return exit, err
 }
 
 // enter starts the command as the jail's configured user.

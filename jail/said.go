@@ -25,6 +25,8 @@ type listener struct {
 	said chan events.Output // closed when all was heard
 	end  chan struct{}      // closed when the command is over
 	gone chan struct{}      // closed when nobody listens any more
+	log  *os.File           // gets what is heard, as far as consoleMax goes; nil: nothing does
+	kept int                // how much of it has
 	held bool               // said is closed, and somebody still has the other end: the command left a process behind
 }
 
@@ -48,7 +50,7 @@ func (l *listener) hear() {
 			l.rest(&lines, buf)
 		} else {
 			n, err := l.read(buf)
-			lines.add(buf[:n])
+			l.add(&lines, buf[:n])
 			over = err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 		}
 		if over {
@@ -60,6 +62,15 @@ func (l *listener) hear() {
 				return
 			}
 		}
+	}
+}
+
+// add takes what was heard. That it cannot be kept stops nobody.
+func (l *listener) add(lines *splitter, b []byte) {
+	lines.add(b)
+	if l.log != nil && l.kept < consoleMax {
+		n, _ := l.log.Write(b[:min(len(b), consoleMax-l.kept)])
+		l.kept += n
 	}
 }
 
@@ -96,7 +107,7 @@ func (l *listener) rest(lines *splitter, buf []byte) {
 		case failed != nil || n == 0:
 			return
 		}
-		lines.add(buf[:n])
+		l.add(lines, buf[:n])
 		left -= n
 	}
 	l.held = true

@@ -28,8 +28,8 @@ func number(n int64) cell {
 	return cell{text: strconv.FormatInt(n, 10), raw: n, number: float64(n), sorted: true}
 }
 
-// bytes is a size; a negative one is not known.
-func bytes(n int64) cell {
+// octets is a size; a negative one is not known.
+func octets(n int64) cell {
 	if n < 0 {
 		return cell{}
 	}

@@ -74,16 +74,9 @@ ioc create --template golden web`,
 		if err != nil {
 			return err
 		}
-		names := []string{args[0]}
-		if cmd.Flags().Changed("count") {
-			all, err := jail.Numbered(jail.Name(args[0]), count)
-			if err != nil {
-				return err
-			}
-			names = names[:0]
-			for _, n := range all {
-				names = append(names, string(n))
-			}
+		names, err := numbered(cmd, args[0], count)
+		if err != nil {
+			return err
 		}
 		host, err := c.open()
 		if err != nil {
@@ -95,4 +88,17 @@ ioc create --template golden web`,
 	o.addFlags(cmd, true)
 	cmd.Flags().IntVarP(&count, "count", "c", 1, "make `N` jails, called JAIL-1 to JAIL-N")
 	return cmd
+}
+
+// numbered are the names of the jails that --count asks for; without it it is the one.
+func numbered(cmd *cobra.Command, base string, count int) ([]string, error) {
+	if !cmd.Flags().Changed("count") {
+		return []string{base}, nil
+	}
+	all, err := jail.Numbered(jail.Name(base), count)
+	names := make([]string, 0, len(all))
+	for _, n := range all {
+		names = append(names, string(n))
+	}
+	return names, err
 }

@@ -55,10 +55,14 @@ func (o *processOptions) process(args []string) sandbox.Process {
 
 func (c *call) exec() *cobra.Command {
 	var o processOptions
+	var start bool
 	cmd := c.command(&cobra.Command{
 		Use:   "exec [OPTIONS] JAIL COMMAND [ARGUMENT...]",
 		Short: "run a command in a jail that runs",
-		Long:  "Runs a command in a jail that runs, and waits for its end.\n\n" + terminalHelp + "\n\n" + statusHelp,
+		Long: `Runs a command in a jail that runs, and waits for its end. With --force a jail that does not run is
+started first, and goes on running.
+
+` + terminalHelp + "\n\n" + statusHelp,
 		Example: `ioc exec web ps
 ioc exec web sh
 tar c site | ioc exec -u www -w /srv web tar x`,
@@ -73,20 +77,28 @@ tar c site | ioc exec -u www -w /srv web tar x`,
 			return err
 		}
 		s := c.session(true, c.wantsTerminal(&o))
-		return s.run(host.JailGenerator(args[0]).Exec(s.options(o.process(args[1:]))))
+		jail, exec := host.JailGenerator(args[0]), s.options(o.process(args[1:]))
+		if start {
+			return s.run(jail.Run(ioc.RunOptions{Existing: true, Exec: exec}))
+		}
+		return s.run(jail.Exec(exec))
 	})
+	cmd.Flags().BoolVarP(&start, "force", "f", false, "start the jail first if it does not run")
 	o.addFlags(cmd)
 	return cmd
 }
 
 func (c *call) console() *cobra.Command {
 	var o processOptions
+	var start bool
 	cmd := c.command(&cobra.Command{
 		Use:   "console [OPTIONS] JAIL",
 		Short: "open a shell in a jail that runs",
-		Long: `Opens a login shell in a jail that runs, on a terminal of the jail's own. The jail goes on running when
-the shell ends. It ends with the exit code of the shell; see ioc help exec.`,
+		Long: `Opens a login shell in a jail that runs, on a terminal of the jail's own. With --start a jail that does
+not run is started first. The jail goes on running when the shell ends. It ends with the exit code of the shell; see
+ioc help exec.`,
 		Example: `ioc console web
+ioc console --start web
 ioc console -u www web`,
 		Args:        operands("JAIL"),
 		Annotations: map[string]string{annotationStatus: "shell"},
@@ -99,15 +111,25 @@ ioc console -u www web`,
 			return err
 		}
 		s := c.session(true, true)
-		return s.run(host.JailGenerator(args[0]).Console(s.options(o.process(nil))))
+		jail, exec := host.JailGenerator(args[0]), s.options(o.process(nil))
+		if start {
+			exec.Process.Args = loginShell()
+			return s.run(jail.Run(ioc.RunOptions{Existing: true, Exec: exec}))
+		}
+		return s.run(jail.Console(exec))
 	})
+	cmd.Flags().BoolVarP(&start, "start", "s", false, "start the jail first if it does not run")
 	cmd.Flags().StringVarP(&o.user, "user", "u", "", "as this `USER[:GROUP]` of the jail")
 	cmd.Flags().StringArrayVarP(&o.env, "env", "e", nil, "add `NAME=VALUE` to its environment")
 	return cmd
 }
 
+// loginShell is what runs where no command was given.
+func loginShell() []string { return []string{"/bin/sh", "-l"} }
+
 func (c *call) runCommand() *cobra.Command {
 	var create createOptions
+	var temporary bool
 	var o processOptions
 	var properties []string
 	cmd := c.command(&cobra.Command{
@@ -117,8 +139,12 @@ func (c *call) runCommand() *cobra.Command {
 none is given: one operation. If the command cannot be run, all of it is taken back. Once it runs the jail
 is there to stay.
 
+With --rm the jail, which must not be there yet, is there for the command only: when that has ended it is stopped and
+destroyed, and if ioc is killed the next ioc does it. Nobody else can enter, start or stop it meanwhile.
+
 ` + terminalHelp + "\n\n" + statusHelp,
 		Example: `ioc run web
+ioc run --rm try sh -c 'make -C /src && make -C /src check'
 ioc run --release mydebian build make -C /src`,
 		Args:        atLeast(1, "JAIL"),
 		Annotations: map[string]string{annotationStatus: "command"},
@@ -139,15 +165,17 @@ ioc run --release mydebian build make -C /src`,
 		}
 		command := args[1:]
 		if len(command) == 0 {
-			command = []string{"/bin/sh", "-l"}
+			command = loginShell()
 		}
 		s := c.session(false, c.wantsTerminal(&o))
 		return s.run(host.JailGenerator(args[0]).Run(ioc.RunOptions{
-			Create: create.options(set),
-			Exec:   s.options(o.process(command)),
+			Create:    create.options(set),
+			Exec:      s.options(o.process(command)),
+			Temporary: temporary,
 		}))
 	})
 	create.addFlags(cmd, false)
+	cmd.Flags().BoolVar(&temporary, "rm", false, "destroy the jail when the command has ended")
 	cmd.Flags().StringArrayVarP(&properties, "property", "p", nil, "set `PROPERTY=VALUE` if the jail is made")
 	o.addFlags(cmd)
 	return cmd

@@ -11,6 +11,7 @@ import (
 	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/jail"
+	"github.com/libioc/ioc/storage"
 )
 
 func (c *call) list() *cobra.Command {
@@ -81,7 +82,8 @@ func (c *call) listJails(host *ioc.Host, g *grid, terms []string, templates, lon
 	if templates {
 		all = slices.DeleteFunc(all, func(i jail.Info) bool { return i.Value("template") != "yes" })
 	}
-	fill(g, all, func(i jail.Info, column string) cell { return c.jailColumn(host, &i, column) })
+	m := c.measurer(host)
+	fill(g, all, func(i jail.Info, column string) cell { return jailColumn(&i, column, m) })
 	return nil
 }
 
@@ -111,7 +113,7 @@ func isJailColumn(name string) bool {
 }
 
 // jailColumn is the value of one column.
-func (c *call) jailColumn(host *ioc.Host, i *jail.Info, column string) cell {
+func jailColumn(i *jail.Info, column string, m *measurer) cell {
 	switch column {
 	case "name":
 		return words(string(i.Name))
@@ -141,31 +143,48 @@ func (c *call) jailColumn(host *ioc.Host, i *jail.Info, column string) cell {
 	case "dir":
 		return words(i.Dir)
 	case "used", "referenced", "available", "snapshots":
-		return c.measured(host, i, column)
+		return m.column(i.Name, column)
 	}
 	return property(column, i.Value(column))
 }
 
-// measured is what takes a look at the files; of a broken jail it is not known.
-func (c *call) measured(host *ioc.Host, i *jail.Info, column string) cell {
-	j := host.JailGenerator(string(i.Name))
+// measurer takes a look at the files of jails, of each once.
+type measurer struct {
+	c    *call
+	host *ioc.Host
+	seen map[jail.Name]*storage.Usage // nil: it could not be measured
+}
+
+func (c *call) measurer(host *ioc.Host) *measurer {
+	return &measurer{c, host, map[jail.Name]*storage.Usage{}}
+}
+
+// column gives one column; of a broken jail it is not known.
+func (m *measurer) column(name jail.Name, column string) cell {
+	j := m.host.JailGenerator(string(name))
 	if column == "snapshots" {
-		all, err := j.Snapshots(c.ctx)
+		all, err := j.Snapshots(m.c.ctx)
 		if err != nil {
 			return cell{}
 		}
 		return number(int64(len(all)))
 	}
-	u, err := j.Usage(c.ctx)
+	u, ok := m.seen[name]
+	if !ok {
+		if found, err := j.Usage(m.c.ctx); err == nil {
+			u = &found
+		}
+		m.seen[name] = u
+	}
 	switch {
-	case err != nil:
+	case u == nil:
 		return cell{}
 	case column == "used":
-		return bytes(u.Used)
+		return octets(u.Used)
 	case column == "referenced":
-		return bytes(u.Referenced)
+		return octets(u.Referenced)
 	}
-	return bytes(u.Available)
+	return octets(u.Available)
 }
 
 // note is what is wrong with a jail and what repairs it.

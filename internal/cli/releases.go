@@ -33,7 +33,7 @@ func releaseColumn(i release.Info, column string) cell {
 	case "name":
 		return words(string(i.Name))
 	case "size":
-		return bytes(i.Bytes)
+		return octets(i.Bytes)
 	case "files":
 		return number(i.Files)
 	case "fetched":

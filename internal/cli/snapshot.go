@@ -97,7 +97,7 @@ func (s snapshotOf) column(name string) cell {
 	case "created":
 		return moment(s.Created)
 	case "used":
-		return bytes(s.Used)
+		return octets(s.Used)
 	}
 	return words(s.jail + "@" + string(s.Name))
 }

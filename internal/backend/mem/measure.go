@@ -1,0 +1,32 @@
+package mem
+
+import (
+	"context"
+	"errors"
+
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/sandbox"
+)
+
+var _ sandbox.Meter = (*Kernel)(nil)
+
+// Measure counts processes; they use neither memory nor a processor.
+func (k *Kernel) Measure(_ context.Context, j sandbox.State) (sandbox.Usage, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	u := sandbox.Usage{}
+	for _, p := range k.inits {
+		if p.id == j.ID {
+			u.Processes++
+		}
+	}
+	if u.Processes == 0 {
+		return u, fault.New("measure", fault.NotFound, "jail "+j.ID, errors.New(string(sandbox.Gone)))
+	}
+	for _, p := range k.sessions {
+		if p.id == j.ID {
+			u.Processes++
+		}
+	}
+	return u, nil
+}

@@ -1,0 +1,27 @@
+package sandbox
+
+import (
+	"context"
+	"os"
+	"time"
+)
+
+// Meter is implemented by drivers that can tell what a running jail uses.
+type Meter interface {
+	// Measure looks at a jail's processes. One that does not run is fault.NotFound.
+	Measure(ctx context.Context, state State) (Usage, error)
+}
+
+// Usage is what a jail uses at a moment. What the host cannot tell is negative.
+type Usage struct {
+	CPU       time.Duration // processor time of all its processes; of those that live where the host counts no more
+	Memory    int64         // bytes in use, without what the kernel could give back at once
+	Processes int64
+}
+
+// Opener is implemented by drivers that let the host look into the root file system of a running jail.
+type Opener interface {
+	// OpenRoot opens the root directory as the jail's processes see it, for use with openat2(2) and
+	// RESOLVE_IN_ROOT. One that does not run is fault.NotFound.
+	OpenRoot(ctx context.Context, state State) (*os.File, error)
+}
