@@ -39,8 +39,9 @@ sandbox/sandboxtest          : events events/eventstest fault journal sandbox
 release                      : events fault storage internal/atomicfile internal/download internal/filetree
 release/embedded             : fault
 release/oci                  : events fault release internal/download
-jail                         : events fault config selector release storage sandbox internal/atomicfile internal/lock internal/nearest
+jail                         : events fault config selector release storage sandbox internal/atomicfile internal/lock internal/nearest internal/transfer
 internal/filetree            : fault storage
+internal/transfer            : events fault release sandbox storage internal/filetree
 internal/backend/mem         : events fault storage sandbox
 internal/backend/overlay     : events fault storage internal/atomicfile internal/filetree internal/lock internal/run
 internal/backend/linuxns     : events fault sandbox internal/atomicfile internal/backend/linuxns/...

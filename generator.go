@@ -2,6 +2,7 @@ package ioc
 
 import (
 	"context"
+	"io"
 	"iter"
 
 	"github.com/libioc/ioc/events"
@@ -19,6 +20,7 @@ type (
 	RunOptions      = jail.RunOptions
 	RollbackOptions = jail.RollbackOptions
 	LogOptions      = jail.LogOptions
+	CopyOptions     = jail.CopyOptions
 )
 
 // CloneOptions describe a clone.
@@ -109,6 +111,21 @@ func (g *JailGenerator) Console(o ExecOptions) events.Op[sandbox.Exit] {
 func (g *JailGenerator) Run(o RunOptions) events.Op[sandbox.Exit] {
 	o.Create.Release = g.h.sources.name(o.Create.Release)
 	return g.h.keeper.Run(g.name, o).With(g.h.preset...)
+}
+
+// CopyIn copies files of the host into the jail, which may run or not; the value is what they have become.
+func (g *JailGenerator) CopyIn(o CopyOptions) events.Op[string] {
+	return g.h.keeper.CopyIn(g.name, o).With(g.h.preset...)
+}
+
+// CopyOut copies files of the jail to the host; the value is what they have become.
+func (g *JailGenerator) CopyOut(o CopyOptions) events.Op[string] {
+	return g.h.keeper.CopyOut(g.name, o).With(g.h.preset...)
+}
+
+// CopyTar writes files of the jail to w as a tar stream.
+func (g *JailGenerator) CopyTar(path string, w io.Writer) events.Op[struct{}] {
+	return g.h.keeper.CopyTar(g.name, path, w).With(g.h.preset...)
 }
 
 // Rename gives the jail, which must not run, another name.

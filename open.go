@@ -147,7 +147,7 @@ func (h *Host) Features(ctx context.Context) Features {
 // registry knows every effect that a journal of this host may hold.
 func (h *Host) registry() *events.Registry {
 	r := events.NewRegistry()
-	jail.Register(r, h.locks)
+	jail.Register(r, h.locks, h.backend.Sandbox)
 	h.backend.Register(r)
 	return r
 }

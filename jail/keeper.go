@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/internal/transfer"
 	"github.com/libioc/ioc/sandbox"
 	"github.com/libioc/ioc/storage"
 )
@@ -74,8 +75,10 @@ const keyPrefix = "jail/"
 func Key(name Name) string { return keyPrefix + string(name) }
 
 // Register makes the effects of this package known. l is where a recovery takes the locks of the runs
-// that it undoes.
-func Register(r *events.Registry, l Locks) {
+// that it undoes, d what the files of a running jail are reached by.
+func Register(r *events.Registry, l Locks, d sandbox.Driver) {
+	opener, _ := d.(sandbox.Opener)
+	transfer.Register(r, opener)
 	events.Register[Claim](r, "lock.claim.v1", events.Guard(func(ctx context.Context, c *Claim) (func(), error) {
 		return c.take(l, "recover", events.RunOf(ctx))
 	}))

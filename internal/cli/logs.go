@@ -35,5 +35,3 @@ ioc logs -n 20 -f web`,
 	cmd.Flags().BoolVarP(&o.Follow, "follow", "f", false, "go on with what is written from now on, until Ctrl-C or until the jail is gone")
 	return cmd
 }
-
-func (c *call) cp() *cobra.Command { return c.command(&cobra.Command{Use: "cp"}, nil) }

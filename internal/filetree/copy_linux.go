@@ -6,6 +6,8 @@ import (
 	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libioc/ioc/storage"
 )
 
 // inode identifies a file whatever its names.
@@ -25,7 +27,10 @@ func Copy(ctx context.Context, dst, src string, o Options) (err error) {
 
 // Copier copies entries of one tree to a Writer.
 type Copier struct {
-	W     *Writer
+	W      *Writer
+	Rename func(name string) string // gives entries other names; nil: they keep theirs
+	Change func(*storage.Attr)      // gives them other attributes; nil: they keep theirs
+
 	names map[inode]string // of files with several names: the first one copied
 }
 
@@ -38,13 +43,20 @@ func (c *Copier) Copy(e *Entry) error {
 	if err != nil {
 		return err
 	}
+	name := e.Name
+	if c.Rename != nil {
+		name = c.Rename(name)
+	}
+	if c.Change != nil {
+		c.Change(&a)
+	}
 	if e.IsDir() {
-		return c.W.Mkdir(e.Name, a)
+		return c.W.Mkdir(name, a)
 	}
 	id := inode{e.Stat.Dev, e.Stat.Ino}
 	if e.Stat.Nlink > 1 {
 		if first, ok := c.names[id]; ok {
-			return c.W.Link(e.Name, first)
+			return c.W.Link(name, first)
 		}
 	}
 	switch a.Mode.Type() {
@@ -53,7 +65,7 @@ func (c *Copier) Copy(e *Entry) error {
 		if err != nil {
 			return err
 		}
-		err = c.W.File(e.Name, a, f)
+		err = c.W.File(name, a, f)
 		if err := errors.Join(err, f.Close()); err != nil {
 			return err
 		}
@@ -62,16 +74,16 @@ func (c *Copier) Copy(e *Entry) error {
 		if err != nil {
 			return err
 		}
-		if err := c.W.Symlink(e.Name, target, a); err != nil {
+		if err := c.W.Symlink(name, target, a); err != nil {
 			return err
 		}
 	default:
-		if err := c.W.Node(e.Name, a, unix.Major(e.Stat.Rdev), unix.Minor(e.Stat.Rdev)); err != nil {
+		if err := c.W.Node(name, a, unix.Major(e.Stat.Rdev), unix.Minor(e.Stat.Rdev)); err != nil {
 			return err
 		}
 	}
 	if e.Stat.Nlink > 1 {
-		c.names[id] = e.Name
+		c.names[id] = name
 	}
 	return nil
 }

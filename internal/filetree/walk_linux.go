@@ -49,6 +49,27 @@ func Walk(ctx context.Context, dir string, f func(e *Entry) error) error {
 	return walk(ctx, root, ".", dev, f)
 }
 
+// WalkFrom is Walk for what parent has under the name base, which may be any file; "." is parent itself. Its Name is ".".
+func WalkFrom(ctx context.Context, parent *os.File, base string, f func(e *Entry) error) error {
+	e := Entry{Name: ".", at: int(parent.Fd()), base: base}
+	if err := unix.Fstatat(e.at, base, &e.Stat, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return &fs.PathError{Op: "stat", Path: base, Err: err}
+	}
+	dev := e.Stat.Dev
+	if err := f(&e); err != nil || !e.IsDir() {
+		if errors.Is(err, SkipDir) {
+			return nil
+		}
+		return err
+	}
+	dir, err := e.open(unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer dir.Close() //nolint:errcheck // read-only
+	return walk(ctx, dir, ".", dev, f)
+}
+
 func walk(ctx context.Context, dir *os.File, name string, dev uint64, f func(e *Entry) error) error {
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
@@ -70,7 +91,7 @@ func walk(ctx context.Context, dir *os.File, name string, dev uint64, f func(e *
 			continue
 		}
 		if err := f(&e); err != nil {
-			if errors.Is(err, SkipDir) && e.IsDir() {
+			if errors.Is(err, SkipDir) {
 				continue
 			}
 			return err

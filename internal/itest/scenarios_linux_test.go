@@ -167,6 +167,17 @@ func all() []scenario {
 			turns: []turn{{point: forced, world: "stop-dead"}},
 			op:    func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Rename("db")) },
 		},
+		// A temporary jail is as long as its command, and the world after it is the one before.
+		{name: "run-temporary", from: released, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Run(ioc.RunOptions{Create: ioc.CreateOptions{Release: base}, Exec: waits(nil), Temporary: true}))
+		}},
+		// A copy is final when its step has ended: what holds the jail meanwhile is taken back either way.
+		{name: "copy-in", from: created, turns: []turn{{point: "begin-commit-copy.sweep", world: "after"}}, op: func(h *ioc.Host, dir string) eventstest.Operation {
+			return eventstest.Run(web(h).CopyIn(ioc.CopyOptions{Host: filepath.Join(dir, "base.tar"), Path: "/last"}))
+		}},
+		{name: "copy-in-running", from: created, before: starts, turns: []turn{{point: "begin-commit-copy.sweep", world: "after"}}, op: func(h *ioc.Host, dir string) eventstest.Operation {
+			return eventstest.Run(web(h).CopyIn(ioc.CopyOptions{Host: filepath.Join(dir, "base.tar"), Path: "/data/file"}))
+		}},
 		// Several jails of one operation: all of them, or none.
 		{name: "create-several", from: released, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.JailsGenerator("w-1", "w-2", "w-3").Create(ioc.CreateOptions{Release: base}))
