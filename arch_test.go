@@ -84,7 +84,7 @@ var risky = map[string]struct{ who, why string }{
 		"host commands go through internal/run; the crash harness and linuxns start their own program again",
 	},
 	"syscall": {
-		"journal history events/eventstest internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli internal/bench internal/download sandbox sandbox/sandboxtest jail",
+		"journal history events/eventstest internal/atomicfile internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli internal/bench internal/download sandbox sandbox/sandboxtest jail",
 		"kernel calls belong to a mechanism; the sandbox contract and those who speak it use the names of signals and errors",
 	},
 	"net":      {"release release/... internal/backend/... internal/download internal/cli", "the domain does not talk to a network"},
@@ -96,7 +96,7 @@ var risky = map[string]struct{ who, why string }{
 // thirdParty says which module may be imported by which package. Tests may import what they like of
 // go.mod: docs/dependencies.md has the reasons.
 var thirdParty = map[string]string{
-	"golang.org/x/sys":                       "journal events/eventstest internal/filetree internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
+	"golang.org/x/sys":                       "journal events/eventstest internal/filetree internal/transfer internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
 	"pgregory.net/rapid":                     "events/eventstest storage/storagetest sandbox/sandboxtest",
 	"github.com/google/go-cmp":               "events/eventstest storage/storagetest sandbox/sandboxtest",
 	"github.com/elastic/go-seccomp-bpf":      "internal/backend/linuxns",
