@@ -108,7 +108,7 @@ func (k *Keeper) temporary(s events.Step, name Name, o RunOptions) (exit sandbox
 		if err != nil {
 			return refused("run", name, err)
 		}
-		if exit, err = accompany(s.Context(), s, session, o.Exec); err != nil {
+		if exit, err = accompany(s.Context(), s, session, o.Exec, nil); err != nil {
 			return err
 		}
 		ended = true
