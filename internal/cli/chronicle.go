@@ -59,7 +59,7 @@ func (r *chronicler) column(o history.Operation, name string) cell {
 	case "host":
 		return words(o.Run.Host)
 	case "bytes":
-		return bytes(o.Size)
+		return octets(o.Size)
 	case "error":
 		if o.Err == nil {
 			return cell{}
