@@ -75,7 +75,7 @@ func (l *lane) amend(act *action, en *entry, params any, before []byte) (bool, e
 
 // newEntry is what e registers, but for what it runs.
 func newEntry(e Effect, act *action, frozen Effect) entry {
-	en := entry{name: frozen.EventType(), payload: frozen, volatile: isVolatile(e)}
+	en := entry{name: frozen.EventType(), payload: frozen, volatile: isVolatile(e), lazy: isLazy(e)}
 	if act != nil {
 		en.name, en.policy, en.volatile = act.name, &act.policy, en.volatile || act.volatile
 	}
@@ -105,6 +105,11 @@ func (l *lane) encode(e Effect) (*action, []byte, error) {
 func isVolatile(e any) bool {
 	v, ok := e.(Volatile)
 	return ok && v.Volatile()
+}
+
+func isLazy(e any) bool {
+	v, ok := e.(Lazy)
+	return ok && v.Lazy()
 }
 
 // freeze is a shallow copy of what e points to.
@@ -223,7 +228,9 @@ func (l *lane) register(s Step, en *entry, typ RecordType, params []byte, durabl
 		if err != nil {
 			return err
 		}
-		rec := Record{Type: typ, Volatile: en.volatile, Event: s.id, Ref: l.within, Name: en.name, Params: params}
+		rec := Record{
+			Type: typ, Volatile: en.volatile, Lazy: en.lazy, Event: s.id, Ref: l.within, Name: en.name, Params: params,
+		}
 		if en.lsn, err = log.Append(&rec); err != nil {
 			l.w.dirty.Store(true)
 			return err

@@ -24,3 +24,7 @@ type Effect interface {
 // Volatile is implemented by effects that may not survive a reboot: a mount, a process, an interface.
 // If Volatile returns true the effect is journaled without a sync, and after a reboot it is dropped, not undone.
 type Volatile interface{ Volatile() bool }
+
+// Lazy is implemented by effects whose Do changes nothing, and whose record is there for a recovery of those that
+// follow. If Lazy returns true the record reaches the disk at the latest with the next one.
+type Lazy interface{ Lazy() bool }

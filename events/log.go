@@ -13,7 +13,7 @@ type Journal interface {
 // is undone in memory, and a recovery finds it undone.
 type Log interface {
 	// Append writes rec and returns its LSN, which counts from 1. When it returns, rec survives a
-	// kill, and a power cut too unless rec.Volatile. rec.Params is not kept.
+	// kill, and a power cut too unless rec says that it need not. rec.Params is not kept.
 	Append(rec *Record) (lsn uint64, err error)
 	// Seal makes the records lsns final: they are not undone any more, and the deferred ones among
 	// them may run. keep is published as by Commit.
@@ -54,6 +54,7 @@ const (
 type Record struct {
 	Type     RecordType
 	Volatile bool   // need not survive a power cut
+	Lazy     bool   // need not survive one before the next record does
 	Event    ID     // RecUndo, RecDefer: the event that registered it
 	Ref      uint64 // RecUndo, RecDefer: LSN of the enclosing compensation or 0; others: the record it is about
 	Name     string // RecUndo, RecDefer: the action's or effect's registered name

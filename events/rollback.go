@@ -19,6 +19,7 @@ type entry struct {
 	deferred bool
 	sealed   bool // and deferred: it has to run
 	volatile bool
+	lazy     bool
 	tries    int32 // how often its compensation failed
 	exits    int32 // how often Goexit interrupted it
 }

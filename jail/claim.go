@@ -184,6 +184,9 @@ func (c *Claim) AppendAttrs(dst []slog.Attr) []slog.Attr {
 // Volatile tells the journal to keep the claim where it keeps the effects that follow.
 func (c *Claim) Volatile() bool { return !c.Lasting }
 
+// Lazy is true: the claim is of use to those who recover what follows, and nothing has followed yet.
+func (*Claim) Lazy() bool { return true }
+
 // Do does nothing: the record is the purpose.
 func (*Claim) Do(context.Context) error { return nil }
 

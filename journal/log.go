@@ -97,13 +97,24 @@ func (l *Log) append(rec *events.Record) (lsn uint64, err error) {
 	l.off += int64(len(l.buf))
 	l.next++
 	l.take(lsn, rec)
-	if rec.Volatile || rec.Type == events.RecFailed {
+	if !waits(rec) {
 		return lsn, nil
 	}
 	if err = l.syncTo(lsn); err != nil && (rec.Type == events.RecCommit || rec.Type == events.RecSealed) {
 		l.takeBack(at, lsn, synced, rec)
 	}
 	return lsn, err
+}
+
+// waits reports whether rec must be on the disk before its Append returns. A deferred action is nothing before
+// COMMIT or SEALED, which come behind it in the file; that it is done need not be known: it is then done again.
+func waits(rec *events.Record) bool {
+	switch rec.Type { //nolint:exhaustive // the others do unless they need not survive
+	case events.RecFailed, events.RecDefer, events.RecDeferredDone:
+		return false
+	default:
+		return !rec.Volatile && !rec.Lazy
+	}
 }
 
 // encode puts rec's frame into l.buf and makes room for it.

@@ -105,6 +105,7 @@ func TestSyncs(t *testing.T) {
 		{"va a vb", 3},        // volatile records ride along
 		{"a fail", 3},         // UNDO, AMEND, UNDONE
 		{"a b @k", 5 + 1 + 2}, // the kept file, its name before and after
+		{"c !c", 3},           // UNDO, AMEND, COMMIT: what is deferred rides along, and so does that it is done
 	} {
 		before := d.syncs
 		if err := w.do(t, j, tc.words); err != nil && !errors.Is(err, errTest) {

@@ -2,7 +2,6 @@ package release
 
 import (
 	"bytes"
-	"debug/elf"
 	"encoding/binary"
 	"path"
 	"strconv"
@@ -18,36 +17,52 @@ func program(name string) bool {
 	return false
 }
 
+// Numbers of elf(5) and of the kernel's elf-em.h. Package debug/elf has them, too, with readers of debug
+// information and their decompressors behind: each command would pay for their initialisation.
+const (
+	elfMagic  = "\x7fELF"
+	elfData   = 5 // EI_DATA
+	elfBig    = 2 // ELFDATA2MSB
+	em386     = 3 // EM_386
+	emPPC64   = 21
+	emS390    = 22
+	emARM     = 40
+	emX86_64  = 62
+	emAArch64 = 183
+	emRISCV   = 243
+	emLoong   = 258
+)
+
 // elfArch gives the processor of a program by the first 20 bytes of its file, as Go names it.
 func elfArch(head []byte) string {
-	if !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
+	if len(head) < 20 || !bytes.HasPrefix(head, []byte(elfMagic)) {
 		return ""
 	}
-	var order binary.ByteOrder = binary.LittleEndian
-	if head[elf.EI_DATA] == byte(elf.ELFDATA2MSB) {
-		order = binary.BigEndian
+	big := head[elfData] == elfBig
+	machine := binary.LittleEndian.Uint16(head[18:])
+	if big {
+		machine = binary.BigEndian.Uint16(head[18:])
 	}
-	little := order == binary.ByteOrder(binary.LittleEndian)
-	switch elf.Machine(order.Uint16(head[18:])) {
-	case elf.EM_X86_64:
+	switch machine {
+	case emX86_64:
 		return "amd64"
-	case elf.EM_386:
+	case em386:
 		return "386"
-	case elf.EM_AARCH64:
+	case emAArch64:
 		return "arm64"
-	case elf.EM_ARM:
+	case emARM:
 		return "arm"
-	case elf.EM_RISCV:
+	case emRISCV:
 		return "riscv64"
-	case elf.EM_S390:
+	case emS390:
 		return "s390x"
-	case elf.EM_LOONGARCH:
+	case emLoong:
 		return "loong64"
-	case elf.EM_PPC64:
-		if little {
-			return "ppc64le"
+	case emPPC64:
+		if big {
+			return "ppc64"
 		}
-		return "ppc64"
+		return "ppc64le"
 	default:
 		return ""
 	}

@@ -28,6 +28,7 @@ type Driver struct {
 	options Options
 	host    func() *host
 	copied  func() (*executable, error)
+	still   sync.RWMutex // held to hold a jail still; shared by those who make processes in one
 }
 
 var (
@@ -91,7 +92,7 @@ func (d *Driver) Start(spec sandbox.Spec) ([]events.Effect, error) {
 		users:  users,
 	}
 	var effects []events.Effect
-	group, err := h.groups.plan(d.options.Group, spec.ID+"."+token, spec.Resources)
+	group, err := h.groups().plan(d.options.Group, spec.ID+"."+token, spec.Resources)
 	if err != nil {
 		return nil, err
 	}

@@ -20,12 +20,21 @@ func runtimeAfterFork()
 //go:linkname runtimeAfterForkInChild syscall.runtime_AfterForkInChild
 func runtimeAfterForkInChild()
 
+// rawVfork makes a system call that may return twice on one stack: it keeps its own return address where the
+// child, which goes on first, does not overwrite it. The one of package syscall cannot be used from here: a call
+// into another package goes through a frame that the child would overwrite.
+//
+//go:noescape
+func rawVfork(trap, a1, a2, a3 uintptr) (r1 uintptr, err syscall.Errno)
+
 // forkJoin forks a child that enters the namespaces and forks again: only children of a process that has
 // entered a process namespace are in it. The second child is made a child of this process, executes the
 // stage there, and the first tells its number and ends.
 //
-// Between fork and execution there is one thread and a copy of a heap whose locks may be held for ever:
-// nothing but raw system calls, no allocation, no growing of the stack, no instrumentation.
+// Between fork and execution there is one thread and a heap whose locks may be held for ever: nothing but
+// raw system calls, no allocation, no growing of the stack, no instrumentation. If the plan shares memory the heap
+// is this process's own, whose thread waits until the first child is gone, and that one until the second executes:
+// to copy what maps the memory, and to fault it in again afterwards, would take longer than all else.
 //
 //go:noinline
 //go:norace
@@ -41,7 +50,7 @@ func forkJoin(p *joinPlan) (pid uintptr, errno syscall.Errno) {
 	)
 	syscall.ForkLock.Lock()
 	runtimeBeforeFork()
-	pid, _, errno = syscall.RawSyscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&p.cgroup)), unsafe.Sizeof(p.cgroup), 0)
+	pid, errno = rawVfork(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&p.first)), unsafe.Sizeof(p.first), 0)
 	if errno != 0 || pid != 0 {
 		runtimeAfterFork()
 		syscall.ForkLock.Unlock()
@@ -88,7 +97,7 @@ func forkJoin(p *joinPlan) (pid uintptr, errno syscall.Errno) {
 		tell[0] = uint32(joinDescriptors)
 		goto fail
 	}
-	r, _, errno = syscall.RawSyscall6(unix.SYS_CLONE, unix.CLONE_PARENT|uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	r, errno = rawVfork(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&p.second)), unsafe.Sizeof(p.second), 0)
 	if errno != 0 {
 		tell[0] = uint32(joinClone)
 		goto fail

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/libioc/ioc/events"
@@ -17,6 +18,8 @@ import (
 type Freeze struct {
 	Jail string // its id
 	Dir  string // its cgroup2 directory
+
+	still *sync.RWMutex
 }
 
 // EventType is sandbox.freeze.
@@ -37,14 +40,24 @@ func (d *Driver) Freeze(j sandbox.State) (events.Effect, error) {
 	if dir == "" {
 		return nil, fault.Unsupported("holding a jail still", "a cgroup2 directory of its own, which it has not")
 	}
-	return &Freeze{j.ID, dir}, nil
+	return &Freeze{j.ID, dir, &d.still}, nil
+}
+
+// frozen says that processes of a cgroup2 directory are held still, or are about to be.
+func frozen(dir string) bool {
+	own, err := os.ReadFile(filepath.Join(dir, "cgroup.freeze"))
+	if err == nil && strings.TrimSpace(string(own)) == "1" {
+		return true
+	}
+	all, err := os.ReadFile(filepath.Join(dir, "cgroup.events")) // by one further up, too
+	return err == nil && strings.Contains(string(all), "frozen 1")
 }
 
 // Do freezes, and waits until every process has stopped where it stops: on its way back from the kernel.
 func (f *Freeze) Do(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	if err := writeFile(filepath.Join(f.Dir, "cgroup.freeze"), "1"); err != nil {
+	if err := f.begin(); err != nil {
 		return cgroupError("freeze", f.Dir, err)
 	}
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
@@ -60,6 +73,15 @@ func (f *Freeze) Do(ctx context.Context) error {
 				errors.New("a process is busy in the kernel: "+strings.Join(members(f.Dir), " ")))
 		}
 	}
+}
+
+// begin waits for processes of this driver's that are being made.
+func (f *Freeze) begin() error {
+	if f.still != nil {
+		f.still.Lock()
+		defer f.still.Unlock()
+	}
+	return writeFile(filepath.Join(f.Dir, "cgroup.freeze"), "1")
 }
 
 // Undo lets the jail go on. One that has ended meanwhile has nothing to go on with.

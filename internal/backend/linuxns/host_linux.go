@@ -5,20 +5,21 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/libioc/ioc/sandbox"
 )
 
-// host is what the driver knows of the machine. It is read once.
+// host is what the driver knows of the machine. It is read once, and what only some ask for when they do.
 type host struct {
 	boot       string
 	privileged bool // CAP_SYS_ADMIN over the mounts one sees
 	lastCap    int
 	modern     bool // has mount_setattr(2), the newest call that nothing works without
-	groups     groups
-	helpers    idHelpers
+	groups     func() *groups
+	helpers    func() *idHelpers // of users who are not privileged
 }
 
 func lookAtHost() *host {
@@ -32,10 +33,17 @@ func lookAtHost() *host {
 	}
 	err := unix.MountSetattr(-1, "", unix.AT_EMPTY_PATH, &unix.MountAttr{})
 	h.modern = !errors.Is(err, unix.ENOSYS)
-	h.groups = findGroups(h.privileged)
-	if !h.privileged {
-		h.helpers = findIDHelpers()
-	}
+	h.groups = sync.OnceValue(func() *groups {
+		g := findGroups(h.privileged)
+		return &g
+	})
+	h.helpers = sync.OnceValue(func() *idHelpers {
+		if h.privileged {
+			return &idHelpers{}
+		}
+		helpers := findIDHelpers()
+		return &helpers
+	})
 	return h
 }
 
@@ -61,15 +69,15 @@ func (d *Driver) Features() sandbox.Features {
 	set("Privileged", &f.Privileged, h.privileged, "not root: jails get a user namespace of their own")
 	limit, known := readNumber("/proc/sys/user/max_user_namespaces")
 	set("UserNamespaces", &f.UserNamespaces, known && limit > 0, "the kernel allows no user namespaces (user.max_user_namespaces)")
-	set("IDRanges", &f.IDRanges, h.privileged || h.helpers.usable(), h.helpers.why())
+	set("IDRanges", &f.IDRanges, h.privileged || h.helpers().usable(), h.helpers().why())
 	for _, c := range []struct {
 		name  string
 		field *bool
 		ctl   string
 	}{{"Memory", &f.Memory, "memory"}, {"PIDs", &f.PIDs, "pids"}, {"CPU", &f.CPU, "cpu"}} {
-		_, why := h.groups.controller(c.ctl)
+		_, why := h.groups().controller(c.ctl)
 		set(c.name, c.field, why == "", why)
 	}
-	set("Freeze", &f.Freeze, h.groups.unified.base != "", h.groups.missing)
+	set("Freeze", &f.Freeze, h.groups().unified.base != "", h.groups().missing)
 	return f
 }

@@ -15,10 +15,11 @@ import (
 	"github.com/libioc/ioc/internal/backend/linuxns/stage"
 )
 
-// Descriptors of the forked child, besides the stage's; both are closed by its execution.
+// Descriptors of the forked child, besides the stage's; they are closed by its execution.
 const (
-	joinExe  = stage.LockFD + 1
-	joinTell = stage.LockFD + 2
+	joinExe   = stage.LockFD + 1
+	joinTell  = stage.LockFD + 2
+	joinGroup = stage.LockFD + 3
 )
 
 // joinPlan is all that a forked child needs, made before it is forked: it can allocate nothing.
@@ -27,8 +28,9 @@ type joinPlan struct {
 	namespaces uintptr
 	ambient    bool // raise all capabilities so that they survive the execution
 	lastCap    uintptr
-	cgroup     cloneArgs
-	from       [joinTell + 1]uintptr // descriptors, by their numbers in the child
+	first      cloneArgs
+	second     cloneArgs
+	from       [joinGroup + 1]uintptr // descriptors, by their numbers in the child
 	argv, envv []*byte
 }
 
@@ -59,7 +61,15 @@ func (e *Exec) join(self *executable, init *pidfd, b *birth) (int, error) {
 	plan := joinPlan{
 		namespaces: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP,
 		lastCap:    uintptr(e.driver.host().lastCap),
-		cgroup:     cloneArgs{exitSignal: uint64(unix.SIGCHLD)},
+		first:      cloneArgs{exitSignal: uint64(unix.SIGCHLD)},
+		second:     cloneArgs{flags: unix.CLONE_PARENT},
+	}
+	// Who shares this process's memory hides it, too, for that moment. Without rights over /proc it could not look
+	// into its own files there.
+	shared := e.driver.host().privileged
+	if shared {
+		plan.first.flags |= unix.CLONE_VM | unix.CLONE_VFORK
+		plan.second.flags |= unix.CLONE_VM | unix.CLONE_VFORK
 	}
 	if !e.Jail.HostNetwork { // even to stay where one is needs a right, over the host's
 		plan.namespaces |= unix.CLONE_NEWNET
@@ -68,13 +78,21 @@ func (e *Exec) join(self *executable, init *pidfd, b *birth) (int, error) {
 		plan.namespaces |= unix.CLONE_NEWUSER
 		plan.ambient = true
 	}
+	var group *os.File
 	if dir := unifiedOf(e.Jail.Groups); dir != "" {
-		group, err := os.Open(dir)
-		if err != nil {
+		var err error
+		if group, err = os.Open(dir); err != nil {
 			return 0, cgroupError("enter", dir, err)
 		}
 		defer group.Close()
-		plan.cgroup.flags, plan.cgroup.cgroup = unix.CLONE_INTO_CGROUP, uint64(group.Fd())
+		plan.second.flags |= unix.CLONE_INTO_CGROUP
+		plan.second.cgroup = joinGroup
+		// A child that is born frozen would not execute anything, and its parents wait for that.
+		e.driver.still.RLock()
+		defer e.driver.still.RUnlock()
+		if frozen(dir) {
+			return 0, fault.New("exec", fault.Busy, "jail "+e.Jail.ID, errors.New("it is held still"))
+		}
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -90,7 +108,7 @@ func (e *Exec) join(self *executable, init *pidfd, b *birth) (int, error) {
 	teller := os.NewFile(uintptr(tell[1]), "teller")
 	defer teller.Close()
 
-	files := []*os.File{e.stdio.In, e.stdio.Out, e.stdio.Err, b.theirControl, b.theirReport, b.lock.File, self.File, teller}
+	files := []*os.File{e.stdio.In, e.stdio.Out, e.stdio.Err, b.theirControl, b.theirReport, b.lock.File, self.File, teller, group}
 	high, err := highCopies(files, null)
 	if err != nil {
 		return 0, err
@@ -114,6 +132,9 @@ func (e *Exec) join(self *executable, init *pidfd, b *birth) (int, error) {
 	err = init.with(func(fd int) error {
 		plan.pidfd = uintptr(fd)
 		first, errno = forkJoin(&plan)
+		if shared {
+			_ = unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
+		}
 		return nil
 	})
 	runtime.KeepAlive(plan)

@@ -107,11 +107,11 @@ func (h *host) mapping(spec *sandbox.Spec) (*users, error) {
 	case h.privileged:
 		r := []sandbox.IDRange{{Outside: privateRange(spec.ID), Count: 65536}}
 		return &users{uids: r, gids: r, shifted: true}, nil
-	case h.helpers.usable():
+	case h.helpers().usable():
 		ranges := func(own uint32, sub sandbox.IDRange) []sandbox.IDRange {
 			return []sandbox.IDRange{{Outside: own, Count: 1}, {Inside: 1, Outside: sub.Outside, Count: min(sub.Count, 65535)}}
 		}
-		return &users{uids: ranges(uid, h.helpers.uids), gids: ranges(gid, h.helpers.gids), helper: h.helpers}, nil
+		return &users{uids: ranges(uid, h.helpers().uids), gids: ranges(gid, h.helpers().gids), helper: *h.helpers()}, nil
 	default:
 		return &users{
 			uids: []sandbox.IDRange{{Outside: uid, Count: 1}}, gids: []sandbox.IDRange{{Outside: gid, Count: 1}}, oneGroup: true,
@@ -139,10 +139,10 @@ func (h *host) asked(want *sandbox.UserNS) (*users, error) {
 		u.oneGroup = true
 		return u, nil
 	}
-	if !h.helpers.usable() {
-		return nil, fault.Unsupported("ranges of ids", h.helpers.why())
+	if !h.helpers().usable() {
+		return nil, fault.Unsupported("ranges of ids", h.helpers().why())
 	}
-	u.helper = h.helpers
+	u.helper = *h.helpers()
 	return u, nil
 }
 

@@ -284,7 +284,8 @@ func (l layout) unmake(ctx context.Context, set storage.Dataset, id string, laye
 	return l.remove(ctx, l.hidden(set.Kind, id), id, layers...)
 }
 
-// remove removes a dataset that has no name, with the layers that only it had. It can be repeated.
+// remove removes a dataset that has no name, with the layers that only it had: id's, those it names, and, if a
+// power cut took its storage.json before them, layers. It can be repeated.
 func (l layout) remove(ctx context.Context, dir, id string, layers ...string) error {
 	gone := l.trash(id + dead)
 	if err := os.Rename(dir, gone); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -296,9 +297,17 @@ func (l layout) remove(ctx context.Context, dir, id string, layers ...string) er
 		layers = append(layers, s.layers()...)
 	}
 	slices.Sort(layers)
-	if err := l.collect(ctx, slices.Compact(layers)); err != nil {
+	if err := l.clear(ctx, slices.Compact(layers)); err != nil {
 		return err
 	}
 	storage.Point(ctx, "layers collected")
-	return errors.Join(filetree.Remove(ctx, gone), syncDir(filepath.Dir(dir)), syncDir(l.trash("")))
+	if err := filetree.Remove(ctx, gone); err != nil {
+		return err
+	}
+	// Else a power cut could bring back what the journal says is gone.
+	dirs := []string{l.trash(""), l.layer("")}
+	if parent := filepath.Dir(dir); parent != filepath.Clean(dirs[0]) {
+		dirs = append(dirs, parent)
+	}
+	return syncDirs(dirs...)
 }

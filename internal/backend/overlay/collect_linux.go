@@ -42,6 +42,11 @@ func (l layout) named(f func(dir string, s *state)) error {
 // collect removes those of the layers ids that no dataset names. While one dataset cannot be read,
 // nobody knows what it names, and all stay. It can be repeated.
 func (l layout) collect(ctx context.Context, ids []string) error {
+	return errors.Join(l.clear(ctx, ids), syncDirs(l.trash(""), l.layer("")))
+}
+
+// clear is collect, but the power may bring the layers back.
+func (l layout) clear(ctx context.Context, ids []string) error {
 	var gone []string
 	for _, id := range ids {
 		if validID(id) && (exists(l.layer(id)) || exists(l.oldLayer(id))) {
@@ -59,8 +64,7 @@ func (l layout) collect(ctx context.Context, ids []string) error {
 			return err
 		}
 	}
-	// Else a power cut could bring back what the journal says is gone.
-	return errors.Join(syncDir(l.trash("")), syncDir(l.layer("")))
+	return nil
 }
 
 // discard moves the unused ones of ids out of the way.

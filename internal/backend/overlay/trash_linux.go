@@ -22,15 +22,16 @@ func (d *Driver) Destroy(ctx context.Context, set storage.Dataset, o storage.Des
 		return storage.Change{}, storage.Running(op, set, "its files are in use")
 	}
 	e := &Trash{Root: string(d.l), Dataset: set, ID: newID()}
+	var layers []string
 	if s != nil {
-		e.Was = s.ID
+		e.Was, layers = s.ID, s.layers()
 	}
 	if err := d.l.unused(ctx, op, set); err != nil {
 		return storage.Change{}, err
 	}
 	return storage.Change{
 		Do:    []events.Effect{e},
-		After: []events.Effect{&Purge{e.Root, set, e.ID}},
+		After: []events.Effect{&Purge{e.Root, set, e.ID, layers}},
 	}, nil
 }
 
@@ -128,6 +129,7 @@ type Purge struct {
 	Root    string
 	Dataset storage.Dataset // what it was called
 	ID      string
+	Layers  []string `json:",omitempty"` // that it named
 }
 
 // EventType is the effect's name in events.
@@ -142,7 +144,7 @@ func (e *Purge) EventKey() string { return e.Dataset.String() }
 // Do deletes.
 func (e *Purge) Do(ctx context.Context) error {
 	l := layout(e.Root)
-	return l.remove(ctx, l.trash(e.ID), e.ID)
+	return l.remove(ctx, l.trash(e.ID), e.ID, e.Layers...)
 }
 
 // Undo cannot: the effect is only ever deferred.

@@ -50,10 +50,10 @@ type leaf struct {
 // Compile returns the filter for processes that are bounded by capabilities (names without "CAP_"),
 // as the array of struct sock_filter that seccomp(2) takes.
 func Compile(capabilities []string) []byte {
-	rules := map[uint32][]inst{}
+	rules, allowed := make([][]inst, newest+1), []inst{ret(allow)} // by number; this runs at every start and join
 	permit := func(numbers []uint32) {
 		for _, n := range numbers {
-			rules[n] = []inst{ret(allow)}
+			rules[n] = allowed
 		}
 	}
 	permit(base())
@@ -106,22 +106,21 @@ func socket() []inst {
 }
 
 // leaves turns rules into ranges without gaps: what no rule names is denied.
-func leaves(rules map[uint32][]inst) []leaf {
+func leaves(rules [][]inst) []leaf {
 	denied, unknown := []inst{ret(eperm)}, []inst{ret(nosys)}
-	var all []leaf
+	all := make([]leaf, 0, 128)
 	add := func(lo uint32, then []inst) {
 		if n := len(all); n == 0 || !slices.Equal(all[n-1].then, then) {
 			all = append(all, leaf{lo, then})
 		}
 	}
-	for n := uint32(0); n <= newest; n++ {
-		then, ok := rules[n]
-		if !ok {
+	for n, then := range rules {
+		if then == nil {
 			then = denied
 		}
-		add(n, then)
+		add(uint32(n), then)
 	}
-	add(newest+1, unknown)
+	add(uint32(len(rules)), unknown)
 	return all
 }
 
@@ -133,7 +132,7 @@ func search(all []leaf) []inst {
 	}
 	mid := len(all) / 2
 	low, high := search(all[:mid]), search(all[mid:])
-	var prog []inst
+	prog := make([]inst, 0, 2+len(low)+len(high))
 	if len(low) <= 255 {
 		prog = append(prog, jump(unix.BPF_JGE, all[mid].lo, uint8(len(low)), 0))
 	} else {
