@@ -18,17 +18,28 @@ func (*Recovery) EventTitle() string { return "undo what dead operations left" }
 
 // Recover undoes what dead operations left, and brings to an end what they had committed to. Every
 // operation does so before it begins; this one also tries again what was given up, and sweeps up lock
-// files. What still cannot be undone is in the value's Residue and in [Host.Pending].
+// files and files that no jail uses. What still cannot be undone is in the value's Residue and in [Host.Pending].
 func (h *Host) Recover() events.Op[journal.Recovered] {
 	r := h.records()
 	return events.New(&Recovery{}, func(s events.Step) (journal.Recovered, error) {
 		done, err := events.Call(s, r.journal.Recover(r.registry, journal.Retry()))
 		if err = errors.Join(err, h.locks.Sweep()); err == nil && done == (journal.Recovered{}) {
+			if collected, err := h.collect(s); collected || err != nil {
+				return done, err
+			}
 			err = events.Skip("there is nothing to recover")
 		}
 		s.Result(done)
 		return done, err
 	}).With(h.preset...)
+}
+
+// collect removes files that no jail uses, if no dead operation is left that may need them.
+func (h *Host) collect(s events.Step) (bool, error) {
+	if dead, err := h.Pending(); err != nil || len(dead) > 0 {
+		return false, err
+	}
+	return h.keeper.Collect(s)
 }
 
 // Pending lists dead operations, and what each left, without touching anything.

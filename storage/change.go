@@ -27,6 +27,14 @@ func (c Change) Apply(s events.Step) error {
 	return nil
 }
 
+// Collector is implemented by drivers that can be left with parts of datasets which no dataset names any more:
+// those of one that was destroyed although its own files could not be read.
+type Collector interface {
+	// Collect plans the end of such parts, after the commit. The caller holds the locks of all datasets, and no
+	// dead operation is left: what is about to be undone may need what nobody names.
+	Collect(ctx context.Context) (Change, error)
+}
+
 // Promoter is implemented by drivers whose clones depend on their origin and can change places with it.
 type Promoter interface {
 	// Promote plans that d takes over what it shares with its origin, which then depends on d.

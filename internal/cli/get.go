@@ -71,7 +71,7 @@ type source struct {
 }
 
 func (c *call) getProperties(cmd *cobra.Command, o *getOptions, args []string) error {
-	host, err := c.open()
+	host, err := c.ask()
 	if err != nil {
 		return err
 	}

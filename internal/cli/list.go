@@ -43,7 +43,7 @@ ioc list --releases`,
 		if releases && (templates || long || len(args) > 0) {
 			return misuse(cmd, "--releases lists all releases")
 		}
-		host, err := c.open()
+		host, err := c.ask()
 		if err != nil {
 			return err
 		}

@@ -73,6 +73,18 @@ func (c *call) open() (*ioc.Host, error) {
 	return host, err
 }
 
+// ask opens the host for questions only. Where nothing is kept yet there is nothing to tell, and it stays so.
+func (c *call) ask() (*ioc.Host, error) {
+	c.existing = true
+	host, err := c.open()
+	if errors.Is(err, fault.NotFound) {
+		nothing := ioc.Memory()
+		host, err = ioc.Open(c.ctx, ioc.Options{Backend: &nothing})
+		c.host = host
+	}
+	return host, err
+}
+
 // root is the command without arguments, which has all the others.
 func (c *call) root() *cobra.Command {
 	cmd := &cobra.Command{

@@ -32,7 +32,11 @@ ioc recover --resolve 01JDA7Q0000000000000000000 --note "unmounted by hand"`,
 		if note != "" && resolve == "" {
 			return misuse(cmd, "--note needs --resolve")
 		}
-		host, err := c.open()
+		open := c.open
+		if list {
+			open = c.ask
+		}
+		host, err := open()
 		if err != nil {
 			return err
 		}

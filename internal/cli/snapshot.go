@@ -54,7 +54,7 @@ ioc snapshot list -s -used ALL`,
 		if err := g.choose([]string{"name", "created", "used"}, known, snapshotColumns()); err != nil {
 			return err
 		}
-		host, err := c.open()
+		host, err := c.ask()
 		if err != nil {
 			return err
 		}

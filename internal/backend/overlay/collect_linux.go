@@ -3,11 +3,14 @@ package overlay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/filetree"
 	"github.com/libioc/ioc/storage"
 )
@@ -67,14 +70,9 @@ func (l layout) clear(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// discard moves the unused ones of ids out of the way.
-func (l layout) discard(ctx context.Context, ids []string) error {
-	unlock, err := l.lockAll(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	used, unknown := map[string]bool{}, false
+// used gives the layers that datasets name; unknown: one of them cannot be read.
+func (l layout) used() (used map[string]bool, unknown bool, err error) {
+	used = map[string]bool{}
 	err = l.named(func(_ string, s *state) {
 		if s == nil {
 			unknown = true
@@ -84,6 +82,44 @@ func (l layout) discard(ctx context.Context, ids []string) error {
 			used[id] = true
 		}
 	})
+	return used, unknown, err
+}
+
+// Collect plans the end of layers that no dataset names.
+func (d *Driver) Collect(ctx context.Context) (storage.Change, error) {
+	entries, err := os.ReadDir(d.l.layer("")) // first: what is made later is named before
+	if err != nil {
+		return storage.Change{}, fault.New("collect", kindOf(err), "layers", err)
+	}
+	unlock, err := d.l.lockAll(ctx)
+	if err != nil {
+		return storage.Change{}, err
+	}
+	defer unlock()
+	used, unknown, err := d.l.used()
+	if err != nil || unknown {
+		return storage.Change{}, err
+	}
+	var gone []string
+	for _, e := range entries {
+		if validID(e.Name()) && !used[e.Name()] {
+			gone = append(gone, e.Name())
+		}
+	}
+	if len(gone) == 0 {
+		return storage.Change{}, nil
+	}
+	return storage.Change{After: []events.Effect{&Sweep{Root: string(d.l), Layers: gone}}}, nil
+}
+
+// discard moves the unused ones of ids out of the way.
+func (l layout) discard(ctx context.Context, ids []string) error {
+	unlock, err := l.lockAll(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	used, unknown, err := l.used()
 	if err != nil || unknown {
 		return err
 	}
@@ -119,7 +155,7 @@ func (l layout) users(n storage.Name) ([]storage.Dataset, error) {
 // Sweep is the effect that removes layers after a commit, as far as nobody uses them.
 type Sweep struct {
 	Root    string
-	Dataset storage.Dataset // whose they were
+	Dataset storage.Dataset // whose they were; zero: nobody knows
 	Layers  []string
 }
 
@@ -127,7 +163,12 @@ type Sweep struct {
 func (*Sweep) EventType() string { return "storage.sweep" }
 
 // EventTitle is for people.
-func (e *Sweep) EventTitle() string { return "delete layers of " + e.Dataset.String() }
+func (e *Sweep) EventTitle() string {
+	if e.Dataset == (storage.Dataset{}) {
+		return fmt.Sprintf("delete %d layers that nothing uses", len(e.Layers))
+	}
+	return "delete layers of " + e.Dataset.String()
+}
 
 // EventKey is the dataset.
 func (e *Sweep) EventKey() string { return e.Dataset.String() }
