@@ -65,6 +65,7 @@ func (l *lab) contenders(ctx context.Context, only []string) ([]*contender, erro
 		{"podman", l.podman},
 		{"docker", l.docker},
 		{"lxc", l.lxc},
+		{"lxc-bare", l.bareLXC},
 	} {
 		if len(only) > 0 && !slices.Contains(only, other.name) {
 			continue

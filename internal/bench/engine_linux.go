@@ -100,16 +100,38 @@ func (l *lab) docker(ctx context.Context) (*contender, error) {
 	}, nil
 }
 
-// lxc has rootfs.managed off, because its destroy would delete the root that all share. Else it has the configuration that its templates include: its filter, mounts and capabilities.
+// packaged is a file of the distribution's that all its lxc jails include. Its hook after the end of a jail, the
+// reboot hook of lxcfs, which the package lxc recommends, is "sleep 0.5".
+const packaged = "/usr/share/lxc/config/common.conf.d/00-lxcfs.conf"
+
+// lxc is as its package sets it up.
 func (l *lab) lxc(ctx context.Context) (*contender, error) {
+	c, err := l.lxcWith(ctx, "lxc", "")
+	if _, missing := os.Stat(packaged); c != nil && missing == nil {
+		c.runs += ", with the hooks of its packages"
+	}
+	return c, err
+}
+
+// bareLXC is lxc without the hooks that come with other packages, if there are any.
+func (l *lab) bareLXC(ctx context.Context) (*contender, error) {
+	if _, missing := os.Stat(packaged); missing != nil {
+		return nil, errors.New("lxcfs is not installed: lxc is bare as it is")
+	}
+	return l.lxcWith(ctx, "lxc-bare", "lxc.hook.mount =\nlxc.hook.post-stop =\n")
+}
+
+// lxcWith has rootfs.managed off, because its destroy would delete the root that all share. Else it has the
+// configuration that its templates include: its filter, mounts and capabilities.
+func (l *lab) lxcWith(ctx context.Context, name, more string) (*contender, error) {
 	version, err := l.found(ctx, "lxc-execute")
 	if err != nil {
 		return nil, err
 	}
-	dir := l.path("lxc")
+	dir := l.path(name)
 	conf := filepath.Join(dir, "conf")
 	text := fmt.Sprintf("lxc.include = /usr/share/lxc/config/common.conf\nlxc.rootfs.path = dir:%s\n"+
-		"lxc.rootfs.managed = 0\nlxc.net.0.type = empty\nlxc.cgroup.dir = %s\nlxc.init.cmd = /bin/sleep 1000\n", l.root, l.group)
+		"lxc.rootfs.managed = 0\nlxc.net.0.type = empty\nlxc.cgroup.dir = %s\nlxc.init.cmd = /bin/sleep 1000\n%s", l.root, l.group, more)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -126,7 +148,7 @@ func (l *lab) lxc(ctx context.Context) (*contender, error) {
 		return do(ctx, "lxc-start", id, "--daemon")
 	}
 	c := &contender{
-		name: "lxc", version: "lxc " + version, runs: "lxc-execute",
+		name: name, version: "lxc " + version, runs: "lxc-execute",
 		run: func(ctx context.Context, id string) error {
 			return do(ctx, "lxc-execute", id, "--rcfile", conf, "--", "/bin/true")
 		},
