@@ -271,7 +271,7 @@ func (c *call) listVersions(cmd *cobra.Command, o *getOptions, args []string) er
 	if len(args) != 1 {
 		return misuse(cmd, "--history is about one jail")
 	}
-	host, err := c.open()
+	host, err := c.ask()
 	if err != nil {
 		return err
 	}
