@@ -182,3 +182,15 @@ func (g *JailGenerator) Revert(version int) events.Op[[]jail.Changed] {
 func (g *JailGenerator) Versions(ctx context.Context) ([]jail.Version, error) {
 	return g.h.keeper.Versions(ctx, g.name)
 }
+
+// Protect brings the jail's files back to what they are now if the operation that calls it fails; what was
+// written since is lost then. It is for operations of your own, which call it first by events.Call. The jail must not run.
+func (g *JailGenerator) Protect() events.Op[struct{}] {
+	return g.h.keeper.Protect(g.name).With(g.h.preset...)
+}
+
+// Promote makes the jail, a clone of another one, the owner of what they share, so that the other can be
+// destroyed. One that depends on none is skipped.
+func (g *JailGenerator) Promote() events.Op[struct{}] {
+	return g.h.keeper.Promote(g.name).With(g.h.preset...)
+}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,9 @@ import (
 
 // Options say which host to open. The zero Options are this machine's.
 type Options struct {
-	// Root is the directory that everything is kept in. Empty: the one of [DefaultRoot].
+	// Root is the directory that everything is kept in, or the ZFS file system that is mounted there, as
+	// zfs writes it: "tank/ioc". Empty: for uid 0 the one that rc.conf (ioc_dataset_NAME=) or an activated pool names, and
+	// otherwise the one of [DefaultRoot].
 	Root string
 
 	// Existing refuses to make a root: one that is not there is fault.NotFound. It is for those who only
@@ -91,7 +94,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	if o.Backend != nil && o.Backend.DryRun {
 		j, err = h.openDryRun(*o.Backend)
 	} else {
-		j, err = h.openRoot(o)
+		j, err = h.openRoot(ctx, o)
 	}
 	if err != nil {
 		failed := fault.New("open", kindOf(err), o.Root, err)
@@ -139,6 +142,10 @@ func (h *Host) Root() string { return h.root }
 // Backend names what runs the jails: "linux", "memory".
 func (h *Host) Backend() string { return h.backend.Name }
 
+// Options are what an operation of your own needs of the host: its journal first, so that what it does is undone
+// after a crash, too. Give them to the operation's With, and do things in it by events.Call of operations of this package.
+func (h *Host) Options() []events.Option { return slices.Clone(h.preset) }
+
 // Features says what the host can do.
 func (h *Host) Features(ctx context.Context) Features {
 	return Features{h.backend.Storage.Features(ctx), h.backend.Sandbox.Features()}
@@ -157,19 +164,16 @@ func (h *Host) openDryRun(b Backend) (*journal.Journal, error) {
 	return journal.Memory(), nil
 }
 
-func (h *Host) openRoot(o Options) (*journal.Journal, error) {
-	root := o.Root
-	if root == "" {
-		var err error
-		if root, err = DefaultRoot(os.Geteuid(), os.Getenv); err != nil { //nolint:forbidigo // only where the caller left it open
-			return nil, err
-		}
+func (h *Host) openRoot(ctx context.Context, o Options) (*journal.Journal, error) {
+	at, err := locate(ctx, o.Root)
+	if err != nil {
+		return nil, err
 	}
+	root := at.Dir
 	if _, err := os.Stat(filepath.Join(root, "id")); o.Existing && errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New("", fault.NotFound, "root "+root, errors.New("nothing was kept there yet"))
 	}
-	root, err := prepare(root)
-	if err != nil {
+	if root, err = prepare(root); err != nil {
 		return nil, err
 	}
 	if h.id, err = identify(root); err != nil {
@@ -186,13 +190,28 @@ func (h *Host) openRoot(o Options) (*journal.Journal, error) {
 	h.root, h.locks = root, lock.Dir(locks)
 	if o.Backend != nil {
 		h.backend = *o.Backend
-	} else if h.backend, err = all.System(all.Places{Root: root, Run: run, ID: h.id}); err != nil {
+	} else if h.backend, err = all.System(all.Places{Root: root, Dataset: at.Dataset, Run: run, ID: h.id}); err != nil {
 		return nil, err
 	}
 	if h.backend.DryRun {
 		return h.openDryRun(h.backend)
 	}
 	return journal.Open(filepath.Join(root, "journal"), journal.Options{Durability: o.Durability, BootID: o.boot})
+}
+
+// locate decides which root it is.
+func locate(ctx context.Context, root string) (all.Located, error) {
+	var err error
+	if root == "" && os.Geteuid() == 0 {
+		root, err = all.MainSource(ctx)
+	}
+	if root == "" && err == nil {
+		root, err = DefaultRoot(os.Geteuid(), os.Getenv) //nolint:forbidigo // only where the caller left it open
+	}
+	if err != nil {
+		return all.Located{}, err
+	}
+	return all.Locate(root)
 }
 
 // prepare makes the directory and gives its name without symbolic links. Nobody else may look

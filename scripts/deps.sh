@@ -21,6 +21,9 @@ groff-base:groff
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=
+# A pool for the tests of the ZFS back end, served by a program that they start themselves. It is not for a
+# host that has a ZFS already, whose commands it would replace.
+command -v zfs >/dev/null 2>&1 || missing=' zfs-fuse'
 for line in $wanted; do
 	command -v "${line#*:}" >/dev/null 2>&1 || missing="$missing ${line%%:*}"
 done
@@ -37,6 +40,8 @@ else
 	log=$(mktemp) || exit 0
 	apt='apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0'
 	export DEBIAN_FRONTEND=noninteractive
+	# invoke-rc.d starts no daemon of a package in runlevel 1: zfs-fuse would serve the host.
+	export RUNLEVEL=1
 	# A list of packages may be absent or old on a new machine: refresh it only when it does not serve.
 	# shellcheck disable=SC2086 # words on purpose
 	if ! $apt install --no-install-recommends $missing >"$log" 2>&1 &&

@@ -40,3 +40,15 @@ type Promoter interface {
 	// Promote plans that d takes over what it shares with its origin, which then depends on d.
 	Promote(ctx context.Context, d Dataset) (Change, error)
 }
+
+// Guarder is implemented by drivers that can bring a jail's files back as they were when an operation began.
+type Guarder interface {
+	// Guard plans that d's files return to what they are now if the operation fails: whatever was written
+	// since is lost then. It fails with fault.Busy for a jail that runs.
+	Guard(ctx context.Context, d Dataset, o GuardOptions) (Change, error)
+}
+
+// GuardOptions are what Guard has to know.
+type GuardOptions struct {
+	Running bool // the jail runs now: it is refused
+}

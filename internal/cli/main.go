@@ -131,7 +131,7 @@ ioc run --release mydebian build make -C /src`,
 	c.commands = []*cobra.Command{
 		c.create(), c.start(), c.stop(), c.restart(), c.destroy(),
 		c.runCommand(), c.exec(), c.console(),
-		c.list(), c.get(), c.set(), c.rename(), c.clone(), c.snapshot(),
+		c.list(), c.get(), c.set(), c.rename(), c.clone(), c.promote(), c.snapshot(),
 		c.df(), c.top(), c.logs(), c.cp(),
 		c.fetch(), c.recover(), c.eventsCommand(), c.version(),
 	}

@@ -409,8 +409,10 @@ func (s *suite) usage() {
 	if err != nil || big.Used < small.Used+300<<10 || big.Referenced < small.Referenced+300<<10 {
 		s.Errorf("usage after 300 kB were written: %+v, %v; before: %+v", big, err, small)
 	}
+	s.edit(web, Edit{Op: Remove, Path: "home/random"})
+	s.snap(web, "two")
 	all, err := s.d.Snapshots(ctx, web)
-	if err != nil || len(all) != 1 || all[0].Used == 0 {
+	if err != nil || len(all) != 2 || all[0].Used == 0 { // what was removed is in the first alone
 		s.Errorf("snapshots: %+v, %v", all, err)
 	}
 	if s.d.Features(ctx).Cheap && small.Used > 128<<10 {

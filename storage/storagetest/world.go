@@ -3,6 +3,7 @@ package storagetest
 import (
 	"encoding/json"
 	"io/fs"
+	"os"
 	"reflect"
 	"testing"
 
@@ -30,6 +31,16 @@ type Crasher interface {
 	// Crash lets a child process run Child with job on its standard input, and reports whether
 	// it came to its end; otherwise it has killed itself.
 	Crash(t testing.TB, job []byte) (finished bool)
+}
+
+// Slow is implemented by worlds in which a change takes so long that only a long run (IOC_LONG) kills it at
+// all points; an ordinary one kills each effect at one point of Do and one of Undo, another one in each scene.
+type Slow interface{ Slow() }
+
+// thin reports whether w is to be spared.
+func thin(w World) bool {
+	_, slow := w.(Slow)
+	return slow && os.Getenv("IOC_LONG") == ""
 }
 
 // Op is what an Edit does.

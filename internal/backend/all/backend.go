@@ -20,7 +20,8 @@ type Backend struct {
 
 // Places are where a back end keeps what it must find again.
 type Places struct {
-	Root string // a directory
-	Run  string // a directory for what a reboot may take away
-	ID   string // of the root, for names of the kernel: eight characters
+	Root    string // a directory
+	Dataset string // the ZFS file system that is mounted there; empty: none
+	Run     string // a directory for what a reboot may take away
+	ID      string // of the root, for names of the kernel: eight characters
 }

@@ -1,11 +1,14 @@
 package all
 
 import (
+	"context"
 	"path/filepath"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/backend/linuxns"
 	"github.com/libioc/ioc/internal/backend/overlay"
+	"github.com/libioc/ioc/internal/backend/zfs"
+	"github.com/libioc/ioc/storage"
 )
 
 // The places of a host that was not told others.
@@ -14,9 +17,9 @@ const (
 	SystemRun  = "/run/ioc"
 )
 
-// System is the back end of this operating system: overlay layers and namespaces.
+// System is the back end of this operating system: ZFS or overlay layers, and namespaces.
 func System(p Places) (Backend, error) {
-	files, err := overlay.Open(p.Root, overlay.Options{})
+	files, err := files(p)
 	if err != nil {
 		return Backend{}, err
 	}
@@ -30,7 +33,15 @@ func System(p Places) (Backend, error) {
 		Sandbox: linuxns.New(linuxns.Options{Run: run, Group: "ioc-" + p.ID}),
 		Register: func(r *events.Registry) {
 			overlay.Register(r)
+			zfs.Register(r)
 			linuxns.Register(r)
 		},
 	}, nil
+}
+
+func files(p Places) (storage.Driver, error) {
+	if p.Dataset == "" {
+		return overlay.Open(p.Root, overlay.Options{})
+	}
+	return zfs.Open(context.Background(), zfs.Place{Root: p.Dataset, Dir: p.Root})
 }

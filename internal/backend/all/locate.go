@@ -1,0 +1,53 @@
+package all
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/backend/zfs"
+)
+
+// Located is what a root turned out to be.
+type Located struct {
+	Dir     string
+	Dataset string // the ZFS file system that is mounted there; empty: it is a directory like others
+}
+
+// Locate finds what root names: a directory, or a ZFS file system as zfs writes it, tank/ioc.
+func Locate(root string) (Located, error) {
+	name := root
+	if filepath.IsAbs(root) {
+		resolved, err := filepath.EvalSymlinks(root)
+		if err != nil { // it is not there yet
+			return Located{Dir: root}, nil //nolint:nilerr // who makes it will see why it cannot be
+		}
+		name = resolved
+	}
+	p, err := zfs.Find(name)
+	if err == nil {
+		if _, layers := os.Lstat(filepath.Join(p.Dir, "layers")); layers == nil && filepath.IsAbs(root) {
+			return Located{Dir: root}, nil // it was filled when layers were all there was
+		}
+		return Located{p.Dir, p.Root}, nil
+	}
+	if _, there := os.Stat(root); there == nil || filepath.IsAbs(root) || strings.HasPrefix(root, ".") || !errors.Is(err, fault.NotFound) {
+		return Located{Dir: root}, nil
+	}
+	if zfs.Exists(context.Background(), root) {
+		return Located{}, err // not mounted
+	}
+	return Located{Dir: root}, nil
+}
+
+// MainSource is the root that the host says is ioc's, if it says so.
+func MainSource(ctx context.Context) (root string, err error) {
+	all, err := zfs.Sources(ctx, "/etc/rc.conf")
+	if err != nil || len(all) == 0 {
+		return "", err
+	}
+	return all[0].Root, nil
+}

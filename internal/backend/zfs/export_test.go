@@ -1,0 +1,11 @@
+package zfs
+
+import "testing"
+
+// MakeTrash makes what the first use of the trash makes and leaves.
+func MakeTrash(t testing.TB, p Place) {
+	t.Helper()
+	if err := change(t.Context(), "create", "-o", "mountpoint=none", p.Root+"/trash"); err != nil {
+		t.Fatal(err)
+	}
+}

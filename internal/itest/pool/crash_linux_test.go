@@ -1,0 +1,140 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/events/eventstest"
+	"github.com/libioc/ioc/internal/backend/zfs/scratch"
+	"github.com/libioc/ioc/storage"
+)
+
+// TestCrash kills every operation, at every point in a long run and at a sample of them in an ordinary one.
+func TestCrash(t *testing.T) {
+	scratch.Pool(t)
+	for i, s := range scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			every := 1
+			if os.Getenv("IOC_LONG") == "" {
+				every = 5 + i%3 // not the same ones in each
+			}
+			eventstest.Sweep(t, s, eventstest.Every(every))
+		})
+	}
+}
+
+// scenarios are the operations, on a jail with snapshots and with a clone of one of them.
+func scenarios() []eventstest.Scenario {
+	web := func(h *ioc.Host) *ioc.JailGenerator { return h.JailGenerator("web") }
+	var all []eventstest.Scenario
+	for _, s := range []struct {
+		name string
+		op   func(h *ioc.Host) eventstest.Operation
+	}{
+		{"create", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(h.JailGenerator("new").Create(ioc.CreateOptions{Release: base, Properties: map[string]string{"notes": "x"}}))
+		}},
+		{"clone", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(web(h).Clone("copy", ioc.CloneOptions{}))
+		}},
+		{"clone-thick", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(web(h).Clone("copy", ioc.CloneOptions{Snapshot: "one", Thick: true}))
+		}},
+		{"snapshot", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(web(h).Snapshot("new")) }},
+		{"snapshot-destroy", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(web(h).DestroySnapshot("one")) }},
+		{"rollback", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(web(h).Rollback("one", ioc.RollbackOptions{DestroyNewer: true}))
+		}},
+		{"rename", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(web(h).Rename("other")) }},
+		{"promote", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(h.JailGenerator("twin").Promote()) }},
+		{"destroy", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(h.JailGenerator("twin").Destroy(ioc.DestroyOptions{}))
+		}},
+		{"set", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(web(h).Set(map[string]string{"notes": "y"}))
+		}},
+	} {
+		onHost := func(op func(h *ioc.Host) eventstest.Operation) func(dir string) (eventstest.Operation, error) {
+			return func(dir string) (eventstest.Operation, error) {
+				h, err := open(filepath.Join(dir, "root"))
+				if err != nil {
+					return eventstest.Operation{}, err
+				}
+				return op(h), nil
+			}
+		}
+		all = append(all, eventstest.Scenario{
+			Name:      s.name,
+			Setup:     setup,
+			Operation: onHost(s.op),
+			Recover:   onHost(func(h *ioc.Host) eventstest.Operation { return eventstest.Run(h.Recover()) }),
+			Clean: func(dir string) error {
+				h, err := open(filepath.Join(dir, "root"))
+				if err != nil {
+					return err
+				}
+				pending, err := h.Pending()
+				if len(pending) > 0 {
+					err = errors.Join(err, fmt.Errorf("%d operations are pending", len(pending)))
+				}
+				return err
+			},
+			Within:   storage.WithPoints,
+			Snapshot: func(dir string) (string, error) { return pictureOf(filepath.Join(dir, "root")) },
+			Cleanup:  func(dir string) error { return command("destroy", "-R", fileSystem(dir)) },
+		})
+	}
+	return all
+}
+
+// fileSystem is a cell's.
+func fileSystem(dir string) string {
+	return "tank/" + strings.ReplaceAll(strings.Trim(dir, "/"), "/", ".")
+}
+
+func command(args ...string) error {
+	var err error
+	for range 100 { // what was in use a moment ago is busy for that moment
+		var out []byte
+		if out, err = exec.Command("zfs", args...).CombinedOutput(); err == nil {
+			return nil
+		}
+		err = fmt.Errorf("zfs %v: %w: %s", args, err, out)
+	}
+	return err
+}
+
+func setup(dir string) error {
+	at := filepath.Join(dir, "root")
+	if err := command("create", "-o", "mountpoint="+at, fileSystem(dir)); err != nil {
+		return err
+	}
+	h, err := open(at)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	if err := fetch(h); err != nil {
+		return err
+	}
+	web := h.Jail("web")
+	if err := web.Create(ctx, ioc.CreateOptions{Release: base, Properties: map[string]string{"notes": "first"}}); err != nil {
+		return err
+	}
+	for _, n := range []string{"one", "two"} {
+		if err := os.WriteFile(motd(h, "web"), []byte(n), 0o644); err != nil {
+			return err
+		}
+		if _, err := web.Snapshot(ctx, n); err != nil {
+			return err
+		}
+	}
+	return web.Clone(ctx, "twin", ioc.CloneOptions{Snapshot: "one"})
+}
