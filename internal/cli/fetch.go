@@ -19,10 +19,10 @@ func (c *call) fetch() *cobra.Command {
 		Long: `Gets a release. Without an address it is the one that is built into ioc, which create gets by itself.
 An address is one of
 
-  oci://REGISTRY/NAME:TAG        a container image; docker login and podman login are honoured
-  oci-layout:DIRECTORY[:NAME]    one in a directory of the OCI's layout
-  docker-archive:FILE[:NAME]     one that docker save or podman save wrote
-  https://HOST/FILE.tar.xz       a root file system as an archive on the web
+  oci://REGISTRY/NAME:TAG      a container image; docker's logins are honoured
+  oci-layout:DIRECTORY[:NAME]  one in a directory of the OCI's layout
+  docker-archive:FILE[:NAME]   one that docker save or podman save wrote
+  https://HOST/FILE.tar.xz     a root file system as an archive on the web
 
 and the release is called after it if no name is given. With --from-tar it is an archive in a file;
 "-" is standard input. Archives may be compressed with gzip, zstd, xz or bzip2. None is trusted: names
