@@ -29,8 +29,9 @@ type CopyOptions struct {
 // Copy is the payload of a copy into a jail or out of it.
 type Copy struct {
 	Subject
-	From, To string
-	Out      bool
+	From string // a path
+	To   string // as From
+	Out  bool   // From is in the jail, and To on the host
 }
 
 // EventType is jail.copy.
@@ -53,7 +54,7 @@ func (p *Copy) AppendAttrs(dst []slog.Attr) []slog.Attr {
 // Put is the payload of the step that is final when it has ended: all of the copy is there.
 type Put struct {
 	Subject
-	Goal string
+	Goal string // a path in the jail
 }
 
 // EventType is jail.put.

@@ -4,6 +4,7 @@ import (
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/backend/mem"
+	"github.com/libioc/ioc/internal/backend/zfs"
 	"github.com/libioc/ioc/internal/download"
 	"github.com/libioc/ioc/internal/run"
 	"github.com/libioc/ioc/jail"
@@ -31,11 +32,33 @@ func catalogue() []events.Payload {
 		&mem.Trash{},
 		&mem.WriteFile{},
 
+		&zfs.Clone{},
+		&zfs.Forget{},
+		&zfs.Guard{},
+		&zfs.Promote{},
+		&zfs.Publish{},
+		&zfs.Purge{},
+		&zfs.Reap{},
+		&zfs.Rename{},
+		&zfs.Rollback{},
+		&zfs.Settle{},
+		&zfs.Snapshot{},
+		&zfs.Stage{},
+		&zfs.Trash{},
+		&zfs.WriteFile{},
+
 		&download.Download{},
 
 		&run.Cmd{},
 
 		&jail.Attach{},
+		&jail.Collect{},
+		&jail.Copy{},
+		&jail.Promote{},
+		&jail.Protect{},
+		&jail.Put{},
+		&jail.Temporary{},
+		&jail.Visit{},
 		&jail.Claim{},
 		&jail.Console{},
 		&jail.Create{},

@@ -4,6 +4,7 @@ import (
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/backend/linuxns"
 	"github.com/libioc/ioc/internal/backend/overlay"
+	"github.com/libioc/ioc/internal/transfer"
 )
 
 // system lists those that are for this system only.
@@ -27,5 +28,9 @@ func system() []events.Payload {
 		&overlay.Sweep{},
 		&overlay.Trash{},
 		&overlay.WriteFile{},
+
+		&transfer.Install{},
+		&transfer.Stage{},
+		&transfer.Sweep{},
 	}
 }
