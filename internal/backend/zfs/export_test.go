@@ -1,6 +1,9 @@
 package zfs
 
-import "testing"
+import (
+	"context"
+	"testing"
+)
 
 // MakeTrash makes what the first use of the trash makes and leaves.
 func MakeTrash(t testing.TB, p Place) {
@@ -9,3 +12,6 @@ func MakeTrash(t testing.TB, p Place) {
 		t.Fatal(err)
 	}
 }
+
+// Change runs zfs for what it does.
+func Change(ctx context.Context, args ...string) error { return change(ctx, args...) }
