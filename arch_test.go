@@ -25,10 +25,11 @@ fault                        :
 selector                     :
 internal/atomicfile          :
 events                       : fault
+doctor                       : events fault
 internal/run                 : fault
-internal/lock                : events fault
+internal/lock                : doctor events fault
 internal/download            : events fault internal/atomicfile internal/lock
-journal                      : events fault internal/atomicfile
+journal                      : doctor events fault internal/atomicfile
 history                      : events fault
 events/eventstest            : events fault journal
 config                       : fault internal/nearest
@@ -39,19 +40,19 @@ sandbox/sandboxtest          : events events/eventstest fault journal sandbox
 release                      : events fault storage internal/atomicfile internal/download internal/filetree
 release/embedded             : fault
 release/oci                  : events fault release internal/download
-jail                         : events fault config selector release storage sandbox internal/atomicfile internal/lock internal/nearest internal/transfer
+jail                         : doctor events fault config selector release storage sandbox internal/atomicfile internal/lock internal/nearest internal/transfer
 internal/filetree            : fault storage
 internal/transfer            : events fault release sandbox storage internal/filetree
-internal/backend/mem         : events fault storage sandbox
-internal/backend/overlay     : events fault storage internal/atomicfile internal/filetree internal/lock internal/run
+internal/backend/mem         : doctor events fault storage sandbox
+internal/backend/overlay     : doctor events fault storage internal/atomicfile internal/filetree internal/lock internal/run
 internal/backend/zfs         : events fault storage internal/atomicfile internal/filetree internal/run
 internal/backend/zfs/scratch :
-internal/backend/linuxns     : events fault sandbox internal/atomicfile internal/backend/linuxns/...
+internal/backend/linuxns     : doctor events fault sandbox internal/atomicfile internal/backend/linuxns/...
 internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
-internal/backend/all         : events fault storage sandbox internal/backend/...
-.                            : events fault history selector config jail release release/embedded release/oci storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
+internal/backend/all         : doctor events fault storage sandbox internal/backend/...
+.                            : doctor events fault history selector config jail release release/embedded release/oci storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
 internal/nearest             :
 internal/itest               :
 internal/itest/pool          :
@@ -59,7 +60,7 @@ internal/eventdoc            :
 internal/view                : events fault
 internal/view/term           : events fault internal/view
 internal/view/svg            : events internal/view
-internal/cli                 : . events fault history config jail journal release sandbox selector storage internal/nearest internal/view internal/view/term internal/view/svg
+internal/cli                 : . doctor events fault history config jail journal release sandbox selector storage internal/nearest internal/view internal/view/term internal/view/svg
 cmd/ioc                      : internal/cli
 internal/bench               : . events fault journal sandbox storage internal/backend/linuxns internal/run
 `

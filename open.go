@@ -98,8 +98,12 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	}
 	if err != nil {
 		failed := fault.New("open", kindOf(err), o.Root, err)
-		if errors.Is(failed, fault.Denied) {
+		switch {
+		case len(fault.Remedies(err)) > 0:
+		case errors.Is(failed, fault.Denied):
 			failed = failed.WithRemedy("become root, or choose a root directory of your own")
+		case isPath(err):
+			failed = failed.WithRemedy("choose a root directory on a local file system that can be written to")
 		}
 		return nil, failed
 	}
@@ -214,10 +218,20 @@ func locate(ctx context.Context, root string) (all.Located, error) {
 	return all.Locate(root)
 }
 
+// isPath says that a directory could not be made or opened.
+func isPath(err error) bool {
+	_, ok := errors.AsType[*fs.PathError](err)
+	return ok
+}
+
 // prepare makes the directory and gives its name without symbolic links. Nobody else may look
 // inside: a jail's root could leave a setuid program there for a user of the host.
 func prepare(root string) (string, error) {
 	root, err := filepath.Abs(root)
+	if root == "/" {
+		return "", fault.New("", fault.Invalid, "root", errors.New("/ is where everything else is, too")).
+			WithRemedy("choose a directory that is for jails alone")
+	}
 	if err == nil {
 		err = os.MkdirAll(root, 0o700)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/download"
+	"github.com/libioc/ioc/internal/nearest"
 	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/release"
 	"github.com/libioc/ioc/storage"
@@ -150,6 +151,10 @@ func (x sources) find(name storage.Name) (release.Source, error) {
 	if all := slices.Sorted(maps.Keys(x.known)); len(all) > 0 {
 		why = errors.New("it is not there, and only " + strings.Join(all, ", ") + " can be fetched by name")
 	}
-	return nil, fault.New("", fault.NotFound, "release "+string(name), why).
+	missing := fault.New("", fault.NotFound, "release "+string(name), why)
+	if near := nearest.Word(string(name), slices.Sorted(maps.Keys(x.known))); near != "" {
+		return nil, missing.WithRemedy("did you mean " + near + "?")
+	}
+	return nil, missing.
 		WithRemedy("fetch it from an archive or an image first: ioc help fetch")
 }

@@ -46,6 +46,7 @@ type Info struct {
 
 	started bool  // its start is on record
 	alive   bool  // its first process lives
+	gone    bool  // its files are not there
 	usable  error // why it cannot be used, nil if it can
 }
 
@@ -115,9 +116,9 @@ func (k *Keeper) examine(ctx context.Context, f storage.Info, d defaults, kept *
 	i := Info{Name: f.Dataset.Name, State: Stopped, Origin: f.Origin, Created: f.Created, Dir: f.Dir, Default: d.data, usable: d.err}
 	k.liveness(ctx, &i, kept)
 	if file, err := k.Storage.ReadFile(ctx, f.Dataset, configFile); err != nil {
-		i.usable = err
+		i.usable = &configError{err}
 	} else if i.Config, err = config.Parse(file); err != nil {
-		i.usable = fault.New("", fault.Unknown, "", err).WithRemedy("mend that line, or go back to an earlier version of the configuration")
+		i.usable = &configError{fault.New("", fault.Unknown, "", err).WithRemedy("mend that line, or go back to an earlier version of the configuration")}
 	}
 	if release, ok := i.Config.Get("release"); ok && !config.Unset(release) {
 		i.Release = storage.Name(release)
@@ -143,7 +144,7 @@ func (k *Keeper) examine(ctx context.Context, f storage.Info, d defaults, kept *
 
 // lost is a jail whose start is on record and whose files are not there.
 func (k *Keeper) lost(ctx context.Context, name Name, kept *Kept, keptErr error) Info {
-	i := Info{Name: name, State: Stopped}
+	i := Info{Name: name, State: Stopped, gone: true}
 	k.liveness(ctx, &i, kept)
 	i.usable = errors.Join(errors.New("its files are gone, but it was not stopped"), keptErr)
 	i.State, i.Reason, i.Remedy = Broken, i.usable.Error(), "stop it"

@@ -22,6 +22,7 @@ type terminal struct {
 	keys   *os.File // what is typed goes in, what is shown comes out
 	screen *os.File // the program's side
 	seen   bytes.Buffer
+	last   string // what was shown between the last two that were waited for
 }
 
 func newTerminal(t *testing.T, p *person, rows, cols uint16) *terminal {
@@ -121,7 +122,7 @@ func (x *terminal) wait(text string) {
 	buf := make([]byte, 4096)
 	for {
 		if i := strings.Index(x.seen.String(), text); i >= 0 {
-			x.seen.Next(i + len(text))
+			x.last = string(x.seen.Next(i + len(text))[:i])
 			return
 		}
 		n, err := x.keys.Read(buf)

@@ -106,7 +106,7 @@ ioc run --release mydebian build make -C /src`,
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.SetHelpFunc(c.help)
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, "%v", err) })
+	cmd.SetFlagErrorFunc(wrongOption)
 	flags := cmd.PersistentFlags()
 	flags.SortFlags = false
 	flags.StringVar(&c.rootDir, "root", "", "keep everything below this `DIR`, and see nothing else; also IOC_ROOT")
@@ -133,7 +133,8 @@ ioc run --release mydebian build make -C /src`,
 		c.runCommand(), c.exec(), c.console(),
 		c.list(), c.get(), c.set(), c.rename(), c.clone(), c.promote(), c.snapshot(),
 		c.df(), c.top(), c.logs(), c.cp(),
-		c.fetch(), c.recover(), c.eventsCommand(), c.version(),
+		c.fetch(), c.recover(), c.doctor(), c.eventsCommand(),
+		c.completion(), c.version(),
 	}
 	cmd.AddCommand(c.commands...)
 	cmd.SetHelpCommand(&cobra.Command{
@@ -146,7 +147,10 @@ ioc run --release mydebian build make -C /src`,
 			}
 			return about.Help()
 		},
+		ValidArgsFunction: c.topics,
 	})
+	c.complete(cmd)
+	completeModes(cmd)
 	return cmd
 }
 
@@ -156,6 +160,11 @@ func (c *call) unknown(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	err := fault.New("", fault.Invalid, "", errors.New("there is no command "+quote(args[0])))
+	if len(args) > 1 {
+		if turned, _, notFound := cmd.Find(args[1:2]); notFound == nil && turned != cmd {
+			return err.WithRemedy("the command comes first: " + turned.UseLine())
+		}
+	}
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		slices.Sort(near)
 		return err.WithRemedy("did you mean " + strings.Join(near, " or ") + "?")

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/nearest"
 )
@@ -22,6 +25,19 @@ func (c *call) nearestJail(err error) string {
 	return nearest.Word(missing, names)
 }
 
+// wrongOption is the error of an option that there is not, or whose value is none.
+func wrongOption(cmd *cobra.Command, err error) error {
+	if typed, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); unknown {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near := nearest.Word(typed, names); near != "" {
+			return misuse(cmd, "there is no option --%s; did you mean --%s?", typed, near)
+		}
+		return misuse(cmd, "there is no option --%s", typed)
+	}
+	return misuse(cmd, "%v", err)
+}
+
 // notFound is the name of what an error says is not there.
 func notFound(err error) string {
 	for {
@@ -31,7 +47,7 @@ func notFound(err error) string {
 		}
 		if f.Kind == fault.NotFound {
 			words := strings.FieldsFunc(f.Subject, func(r rune) bool { return r == ' ' || r == '/' })
-			if len(words) == 0 {
+			if len(words) == 0 || strings.Contains(words[len(words)-1], "@") {
 				return ""
 			}
 			return words[len(words)-1]

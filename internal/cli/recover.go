@@ -62,6 +62,7 @@ ioc recover --resolve 01JDA7Q0000000000000000000 --note "unmounted by hand"`,
 		return err
 	})
 	cmd.Flags().BoolVarP(&list, "list", "l", false, "only list what is left behind")
+	cmd.Flags().BoolVarP(&list, "dry-run", "n", false, "the same: list what would be undone or finished, and do nothing")
 	cmd.Flags().StringVar(&resolve, "resolve", "", "take the operation with this `ID` off the list; nothing else is done")
 	cmd.Flags().StringVar(&note, "note", "", "keep this `TEXT` with it: how it was dealt with")
 	return cmd

@@ -188,6 +188,14 @@ func all() []scenario {
 		{name: "destroy-several", from: history, before: copies, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.JailsGenerator("web", "copy").Destroy(ioc.DestroyOptions{}))
 		}},
+		{name: "mend", from: created, before: halves, op: mends},
+		{name: "mend-processes", from: created, before: forgets, op: mends},
+		{name: "mend-config", from: created, before: spoils, op: mends},
+		// To settle a dead jail is a stop.
+		{
+			name: "mend-dead", from: created, before: perishes,
+			turns: []turn{{point: forced, world: "after"}}, op: mends,
+		},
 		recovery("create", released, dies("end-storage.clone", "create")),
 		recovery("start", created, dies("done-sandbox.spawn", "start")),
 		recovery("stop", created, dies("end-jail.terminate", "start", "stop")),
@@ -201,6 +209,8 @@ func all() []scenario {
 		recovery("fetch", empty, dies("end-release.unpack", "fetch")),
 	}
 }
+
+func mends(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(h.Mend()) }
 
 // waits is a command that runs until it is killed. That is done as soon as it runs, so that the operation
 // ends; whoever is killed before leaves it running.

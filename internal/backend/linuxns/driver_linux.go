@@ -51,6 +51,7 @@ func Register(r *events.Registry) {
 	events.Register[Spawn](r, "linuxns.spawn.v1")
 	events.Register[Exec](r, "linuxns.exec.v1")
 	events.Register[Freeze](r, "linuxns.freeze.v1")
+	events.Register[Reap](r, "linuxns.reap.v1")
 }
 
 // Start plans the effects that start a jail.

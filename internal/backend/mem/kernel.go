@@ -53,6 +53,7 @@ func (k *Kernel) Register(r *events.Registry) {
 	events.Register[Group](r, "mem.group.v1", events.Bind(func(e *Group) { e.k = k }))
 	events.Register[Spawn](r, "mem.spawn.v1", events.Bind(func(e *Spawn) { e.k = k }))
 	events.Register[Join](r, "mem.join.v1", events.Bind(func(e *Join) { e.k = k }))
+	events.Register[Reap](r, "mem.reap.v1", events.Bind(func(e *Reap) { e.k = k }))
 }
 
 // Features are all there are.

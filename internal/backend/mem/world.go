@@ -74,6 +74,7 @@ func (w *World) Register(r *events.Registry) {
 	events.Register[Trash](r, "mem.trash.v1", events.Bind(func(e *Trash) { e.w = w }))
 	events.Register[Purge](r, "mem.purge.v1", events.Bind(func(e *Purge) { e.w = w }))
 	events.Register[WriteFile](r, "mem.writefile.v1", events.Bind(func(e *WriteFile) { e.w = w }))
+	events.Register[Clear](r, "mem.clear.v1", events.Bind(func(e *Clear) { e.w = w }))
 }
 
 func newID() string { return strings.ToLower(rand.Text()) }

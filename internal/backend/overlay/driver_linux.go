@@ -101,4 +101,7 @@ func Register(r *events.Registry) {
 	events.Register[Stage](r, "overlay.stage.v1")
 	events.Register[Publish](r, "overlay.publish.v1")
 	events.Register[WriteFile](r, "overlay.writefile.v1")
+	events.Register[Clear](r, "overlay.clear.v1")
+	events.Register[Close](r, "overlay.close.v1")
+	events.Register[Unmount](r, "overlay.unmount.v1")
 }
