@@ -26,7 +26,7 @@ func (k *Keeper) Promote(jail Name) events.Op[struct{}] {
 		d := storage.Jail(jail)
 		driver, can := k.Storage.(storage.Promoter)
 		if !can {
-			return none, fault.Unsupported("promoting a jail", "ZFS: here a clone does not depend on what it was cloned from")
+			return none, refused(op, jail, fault.Unsupported("a clone that depends on another jail", "ZFS"))
 		}
 		wants := []Want{{Dataset: d}}
 		if i, err := k.Storage.Stat(s.Context(), d); err == nil && i.Origin.Dataset.Kind == storage.Jails {
