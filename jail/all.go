@@ -163,7 +163,7 @@ func (k *Keeper) Losses(ctx context.Context, names []Name, o DestroyOptions) ([]
 		}
 		if len(foreign) > 0 {
 			return nil, fault.New("destroy", fault.Busy, string(n), &storage.UsersError{By: foreign}).
-				WithRemedy("destroy them first, or with it")
+				WithRemedy("promote one of them, or destroy them first or with it")
 		}
 		if slices.Contains(names, n) {
 			l.CloneOf = ""

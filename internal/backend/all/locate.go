@@ -38,7 +38,8 @@ func Locate(root string) (Located, error) {
 		return Located{Dir: root}, nil
 	}
 	if zfs.Exists(context.Background(), root) {
-		return Located{}, err // not mounted
+		return Located{}, fault.New("", fault.Unavailable, root, errors.New("the ZFS file system is not mounted")).
+			WithRemedy("zfs mount " + root + ", which needs a mountpoint")
 	}
 	return Located{Dir: root}, nil
 }

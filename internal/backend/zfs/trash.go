@@ -3,6 +3,8 @@ package zfs
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
@@ -20,7 +22,16 @@ func (d *Driver) Destroy(ctx context.Context, set storage.Dataset, o storage.Des
 	if o.Running {
 		return storage.Change{}, storage.Running(op, set, "its files are in use")
 	}
-	if err := d.p.unused(ctx, op, set.Now(), d.p.set(set), anyOrigin); err != nil {
+	all, err := d.p.clones(ctx)
+	if err != nil {
+		return storage.Change{}, err
+	}
+	if set.Kind == storage.Jails {
+		// What is in the trash goes before this, or comes back before: a rename does not harm it.
+		all = slices.DeleteFunc(all, func(c clone) bool { return strings.HasPrefix(c.name, d.p.Root+"/trash/") })
+	}
+	by, others := d.p.users(all, set, anyOrigin)
+	if err := inUse(op, set.Now(), by, others); err != nil {
 		return storage.Change{}, err
 	}
 	e := &Trash{d.p, set, newID(), info.ID}

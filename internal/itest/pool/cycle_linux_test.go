@@ -111,3 +111,21 @@ func inside(t *testing.T, j *ioc.Jail, script string) string {
 	}
 	return string(bytes.TrimLeft(text, "\r"))
 }
+
+// TestNotMounted wants no directory to be made in the place of a file system that is there and cannot be used.
+func TestNotMounted(t *testing.T) {
+	name, _ := scratch.FileSystem(t)
+	if err := command("create", "-o", "mountpoint=none", name+"/no"); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for _, existing := range []bool{true, false} {
+		_, err := ioc.Open(t.Context(), ioc.Options{Root: name + "/no", Existing: existing})
+		if !errors.Is(err, fault.Unavailable) || len(fault.Remedies(err)) == 0 {
+			t.Errorf("open of what is not mounted: %v, want it unavailable, and what to do", err)
+		}
+	}
+	if all, err := os.ReadDir("."); err != nil || len(all) > 0 {
+		t.Errorf("it has made %v, %v", all, err)
+	}
+}

@@ -49,3 +49,21 @@ func TestPromote(t *testing.T) {
 		t.Errorf("snapshots are left:\n%s", got)
 	}
 }
+
+// TestDestroyWithClones destroys a jail, its clone and the clone's clone in one operation, or none of them.
+func TestDestroyWithClones(t *testing.T) {
+	h := jailed(t)
+	ctx := t.Context()
+	if err := errors.Join(h.Jail("web").Clone(ctx, "twin", ioc.CloneOptions{}), h.Jail("twin").Clone(ctx, "third", ioc.CloneOptions{})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.JailsGenerator("web").Destroy(ioc.DestroyOptions{Clones: true}).Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := h.Jails(ctx); err != nil || len(all) > 0 {
+		t.Errorf("jails left: %v, %v", all, err)
+	}
+	if got := picture(t, h.Root()); strings.Contains(got, "trash/") || strings.Contains(got, "jails/") {
+		t.Errorf("left:\n%s", got)
+	}
+}

@@ -126,11 +126,11 @@ func FileSystem(t testing.TB) (name, at string) {
 	}
 	t.Cleanup(func() {
 		var err error
-		for range 20 { // what was in use a moment ago is busy for that moment
+		for range 500 { // what was in use a moment ago is busy for that moment, on a busy machine a long one
 			if err = command("zfs", "destroy", "-R", name); err == nil {
 				return
 			}
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(20 * time.Millisecond)
 		}
 		t.Error(err)
 	})
