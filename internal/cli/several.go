@@ -41,8 +41,11 @@ func (c *call) choose(cmd *cobra.Command, terms []string, keep func(jail.Info) b
 	if err != nil {
 		return nil, err
 	}
-	if ignore, _ := cmd.Flags().GetBool("ignore"); ignore && plain(terms) { //nolint:errcheck // not every command has it
-		return host.JailsGenerator(terms...), nil // one that is missing is one that fails
+	// A jail that is missing is one that fails, and the operation's stream says so. With several, none is
+	// touched if one is missing, unless that is to be ignored.
+	ignore, _ := cmd.Flags().GetBool("ignore") //nolint:errcheck // not every command has it
+	if plain(terms) && (ignore || len(terms) == 1) {
+		return host.JailsGenerator(terms...), nil
 	}
 	all, err := host.Select(c.ctx, terms)
 	if err != nil {
