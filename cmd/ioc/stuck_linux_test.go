@@ -16,12 +16,21 @@ import (
 func hold(t *testing.T, pid int) (release func()) {
 	t.Helper()
 	held, let, gone := make(chan error), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
+	var holder func()
+	holder = func() {
 		runtime.LockOSThread() // and it is not unlocked: the thread ends, and its hold with it
+		if unix.Gettid() == unix.Getpid() {
+			// The first thread of a program does not end. While it is ours, another goroutine gets another one.
+			go holder()
+			<-let
+			runtime.UnlockOSThread()
+			return
+		}
+		defer close(gone)
 		held <- unix.PtraceSeize(pid)
 		<-let
-	}()
+	}
+	go holder()
 	if err := <-held; err != nil {
 		t.Fatalf("hold process %d: %v", pid, err)
 	}

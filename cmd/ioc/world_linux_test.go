@@ -62,8 +62,8 @@ func identity(t testing.TB, root string) string {
 func leftovers(t testing.TB, dir string, ids []string) []string {
 	t.Helper()
 	var all []string
-	ours := func(s string) bool {
-		return strings.Contains(s, dir) || slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(s, id) })
+	ours := func(s string) bool { // another directory's name may begin with this one's
+		return strings.Contains(s, dir+"/") || strings.Contains(s, dir+"\x00") || strings.Contains(s, dir+" ") || slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(s, id) })
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
