@@ -97,6 +97,9 @@ func bench(ctx context.Context, out io.Writer, o options) (err error) {
 		t.print(out)
 	}
 	bars(out, results)
+	if err := l.answers(ctx, out, o.rounds); err != nil {
+		return err
+	}
 	if err := l.memory(ctx, out); err != nil {
 		return err
 	}

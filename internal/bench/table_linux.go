@@ -105,12 +105,12 @@ func bars(out io.Writer, tables []*table) {
 				if r.name != name || len(r.wall) == 0 || len(base.wall) == 0 {
 					continue
 				}
-				verdict, why := "met", ""
-				if r.times(base) < least {
-					verdict, why = "MISSED", t.floor(r, least)
+				met, why := r.times(base) >= least, ""
+				if !met {
+					why = t.floor(r, least)
 				}
 				fmt.Fprintf(out, "  %-6s  %s: %s takes %.2f times as long as %s, at least %g wanted%s\n",
-					verdict, t.title, name, r.times(base), base.label(), least, why)
+					verdict(met), t.title, name, r.times(base), base.label(), least, why)
 			}
 		}
 	}
