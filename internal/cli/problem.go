@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -103,6 +104,9 @@ func (c *call) remedies(err error) []string {
 	}
 	if _, newer := errors.AsType[*storage.NewerError](err); newer {
 		all = append(all, "ioc snapshot rollback --force destroys the newer ones")
+	}
+	if len(all) == 0 && (errors.Is(err, fault.NoSpace) || errors.Is(err, syscall.ENOSPC)) {
+		all = append(all, "make room there, then try again")
 	}
 	if len(all) == 0 && errors.Is(err, fault.NotFound) {
 		if near := c.nearestJail(err); near != "" {

@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/spf13/cobra"
 )
 
 // table is a result in columns: for people with a header and aligned, for scripts separated by tabs.
@@ -13,10 +11,6 @@ type table struct {
 	script bool
 	head   []string
 	rows   [][]string
-}
-
-func (t *table) addFlags(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&t.script, "scripted", "H", false, "no header, columns separated by one tab")
 }
 
 func (t *table) header(names ...string) { t.head = names }
