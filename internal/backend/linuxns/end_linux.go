@@ -26,6 +26,9 @@ type target struct {
 	session bool     // the process leads a session, which ends with it; else it is a namespace's first
 }
 
+// untilSaid is how long an end is waited for before it is said on whom.
+const untilSaid = 200 * time.Millisecond
+
 // end kills, waits until everything is gone, and forgets. It can be repeated at any point.
 func (t *target) end(ctx context.Context, boot string) error {
 	if t.id.boot != "" && t.id.boot != boot {
@@ -88,7 +91,7 @@ func (t *target) endProcess(ctx context.Context, boot string) error {
 	if t.session {
 		killSession(t.id.pid) // before it is reaped: until then its number is nobody else's session
 	}
-	quick, stop := context.WithTimeout(ctx, 200*time.Millisecond)
+	quick, stop := context.WithTimeout(ctx, untilSaid)
 	err = fd.wait(quick)
 	stop()
 	if err != nil {
@@ -98,7 +101,7 @@ func (t *target) endProcess(ctx context.Context, boot string) error {
 	if err != nil {
 		return fault.New("end", fault.Timeout, t.what, errors.New("killed and still there: "+explain(t.id.pid)))
 	}
-	fd.reap()
+	fd.reap(unix.WNOHANG)
 	return nil
 }
 

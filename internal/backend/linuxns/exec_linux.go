@@ -9,9 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/backend/linuxns/stage"
 	"github.com/libioc/ioc/sandbox"
@@ -157,7 +159,7 @@ func (e *Exec) adopt(pid int, b *birth, boot string) error {
 	go func() {
 		defer close(e.done)
 		_ = child.wait(context.Background())
-		e.exit = child.reap()
+		e.exit = child.reap(0)
 		_ = removeFile(e.Run)
 		e.ended.Store(true)
 		child.Close()
@@ -173,7 +175,8 @@ func (e *Exec) Undo(ctx context.Context) error {
 	if err := t.end(ctx, bootID()); err != nil {
 		return err
 	}
-	if e.done != nil {
+	if e.done != nil && !isDone(e.done, time.After(untilSaid)) { // it is traced, and its tracer has not looked
+		_ = events.Report(ctx, "waiting for "+t.what+": "+explain(e.PID))
 		select {
 		case <-e.done:
 		case <-ctx.Done():
@@ -181,6 +184,16 @@ func (e *Exec) Undo(ctx context.Context) error {
 		}
 	}
 	return e.Close()
+}
+
+// isDone waits for done, but no longer than until the other comes.
+func isDone(done <-chan struct{}, other <-chan time.Time) bool {
+	select {
+	case <-done:
+		return true
+	case <-other:
+		return false
+	}
 }
 
 // Wait returns how the process ended.

@@ -107,14 +107,19 @@ func (p *pidfd) wait(ctx context.Context) error {
 }
 
 // reap takes the exit status of a process that has ended. Whose child it is not, the kernel tells newer
-// callers nevertheless; else nobody can say.
-func (p *pidfd) reap() sandbox.Exit {
+// callers nevertheless; else nobody can say. A child that is traced has its status from its tracer first, and
+// nobody else gets it before that has looked: then with unix.WNOHANG nothing is known, and with 0 it is waited for,
+// after which the descriptor is of no use for wait.
+func (p *pidfd) reap(how int) sandbox.Exit {
 	exit := sandbox.Exit{}
 	_ = p.with(func(fd int) error {
+		if how&unix.WNOHANG == 0 { // of one that does not block waitid gives EAGAIN: pidfd_open(2)
+			_ = unix.SetNonblock(fd, false)
+		}
 		var info unix.Siginfo
-		err := unix.Waitid(unix.P_PIDFD, fd, &info, unix.WEXITED|unix.WNOHANG, nil)
+		err := unix.Waitid(unix.P_PIDFD, fd, &info, unix.WEXITED|how, nil)
 		for errors.Is(err, unix.EINTR) {
-			err = unix.Waitid(unix.P_PIDFD, fd, &info, unix.WEXITED|unix.WNOHANG, nil)
+			err = unix.Waitid(unix.P_PIDFD, fd, &info, unix.WEXITED|how, nil)
 		}
 		if err == nil && info.Signo == int32(unix.SIGCHLD) {
 			exit = exitOf(&info)

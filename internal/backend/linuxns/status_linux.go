@@ -60,5 +60,5 @@ func (d *Driver) Wait(ctx context.Context, j sandbox.State) (sandbox.Exit, error
 	if err := fd.wait(ctx); err != nil {
 		return sandbox.Exit{}, err
 	}
-	return fd.reap(), nil
+	return fd.reap(unix.WNOHANG), nil
 }
