@@ -21,9 +21,9 @@ groff-base:groff
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=
-# A pool for the tests of the ZFS back end, served by a program that they start themselves. It is not for a
-# host that has a ZFS already, whose commands it would replace.
-command -v zfs >/dev/null 2>&1 || missing=' zfs-fuse'
+# A pool for the tests of the ZFS back end (make test-zfs), served by a program that they start themselves. It is
+# not for a host that has a ZFS already, whose commands it would replace.
+[ -z "${IOC_ZFS:-}" ] || command -v zfs >/dev/null 2>&1 || missing=' zfs-fuse'
 for line in $wanted; do
 	command -v "${line#*:}" >/dev/null 2>&1 || missing="$missing ${line%%:*}"
 done

@@ -39,8 +39,12 @@ func Enter() {
 	}
 }
 
-// Missing says why there can be no pool here; empty: there can.
+// Missing says why there can be no pool here; empty: there can. It has to be asked for by IOC_ZFS=1: now and then
+// zfs-fuse never answers for a file system that it has just mounted, and whoever looks into it waits for ever.
 func Missing() string {
+	if os.Getenv("IOC_ZFS") == "" {
+		return "not asked for (make test-zfs does)"
+	}
 	if os.Geteuid() != 0 {
 		return "not root"
 	}
