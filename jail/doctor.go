@@ -137,7 +137,10 @@ func (p *Mending) EventTitle() string {
 
 // AppendAttrs lists the kind and what it is.
 func (p *Mending) AppendAttrs(dst []slog.Attr) []slog.Attr {
-	return append(dst, slog.String("kind", p.Finding.Kind), slog.String("text", p.Finding.Text))
+	return append(dst,
+		slog.String("kind", p.Finding.Kind), // what sort of finding it is
+		slog.String("text", p.Finding.Text), // what was found, for people
+	)
 }
 
 // Mend puts findings right as children of s, each in a step of its own that may fail without the others:

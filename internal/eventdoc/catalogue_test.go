@@ -16,14 +16,17 @@ import (
 // catalogue lists the payload types of all packages that are for every system, by their packages.
 func catalogue() []events.Payload {
 	return []events.Payload{
+		&ioc.Mending{},
 		&ioc.Recovery{},
 
+		&mem.Clear{},
 		&mem.Clone{},
 		&mem.Forget{},
 		&mem.Group{},
 		&mem.Join{},
 		&mem.Publish{},
 		&mem.Purge{},
+		&mem.Reap{},
 		&mem.Rename{},
 		&mem.Rollback{},
 		&mem.Snapshot{},
@@ -74,6 +77,7 @@ func catalogue() []events.Payload {
 		&jail.Run{},
 		&jail.Set{},
 		&jail.SetDefaults{},
+		&jail.Mending{},
 		&jail.Settle{},
 		&jail.Several{},
 		&jail.Sharing{},

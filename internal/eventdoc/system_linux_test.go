@@ -13,9 +13,12 @@ func system() []events.Payload {
 		&linuxns.Cgroup{},
 		&linuxns.Exec{},
 		&linuxns.Freeze{},
+		&linuxns.Reap{},
 		&linuxns.Spawn{},
 
+		&overlay.Clear{},
 		&overlay.Clone{},
+		&overlay.Close{},
 		&overlay.Forget{},
 		&overlay.Freeze{},
 		&overlay.Merge{},
@@ -27,6 +30,7 @@ func system() []events.Payload {
 		&overlay.Stage{},
 		&overlay.Sweep{},
 		&overlay.Trash{},
+		&overlay.Unmount{},
 		&overlay.WriteFile{},
 
 		&transfer.Install{},
