@@ -45,7 +45,6 @@ func (k *stack) Write(ctx context.Context, t Target) (Written, error) {
 	x := newExtractor(ctx, t)
 	x.layers = newLayers(t.Tree)
 	x.layers.marks = k.Layers
-	x.size = 0
 	for _, a := range k.all {
 		if a.Size == 0 {
 			x.size = 0

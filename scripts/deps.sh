@@ -25,7 +25,7 @@ missing=
 # not for a host that has a ZFS already, whose commands it would replace.
 [ -z "${IOC_ZFS:-}" ] || command -v zfs >/dev/null 2>&1 || missing=' zfs-fuse'
 for line in $wanted; do
-	command -v "${line#*:}" >/dev/null 2>&1 || missing="$missing ${line%%:*}"
+	command -v "${line#*:}" >/dev/null 2>&1 || [ -e "${line#*:}" ] || missing="$missing ${line%%:*}"
 done
 [ -z "$missing" ] && exit 0
 
