@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -144,4 +147,24 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: about is %q, want a sentence", name, a.About)
 		}
 	}
+}
+
+// TestSignalToItselfArrivesAtOnce loads the machine with as many scripts as make a signal late that is not
+// sent to the thread which sends it: nothing of a script runs after it has killed its shell.
+func TestSignalToItselfArrivesAtOnce(t *testing.T) {
+	t.Parallel()
+	sh := filepath.Join(os.Getenv(binDir), "sh")
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 40 {
+				out, err := exec.Command(sh, "-c", "kill -TERM $$; echo ran on").Output()
+				if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM || len(out) > 0 {
+					t.Errorf("a shell that killed itself wrote %q and ended with %v, want signal: terminated", out, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }

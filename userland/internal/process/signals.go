@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,9 +111,21 @@ func kill(_ context.Context, p *applet.Proc) error {
 			p.Errorf("%q is not a process", arg)
 			continue
 		}
-		p.Fail(arg, syscall.Kill(pid, sig))
+		p.Fail(arg, Send(pid, sig))
 	}
 	return nil
+}
+
+// Send is kill(2), with what POSIX promises a process that signals itself kept for one of many threads: the
+// signal arrives before the call returns. kill(2) may choose another thread, and what follows `kill -TERM $$`
+// in a script, be it its end, would run first.
+func Send(pid int, sig syscall.Signal) error {
+	if pid != os.Getpid() {
+		return syscall.Kill(pid, sig)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return unix.Tgkill(pid, unix.Gettid(), sig)
 }
 
 // named finds processes by the name of their program, without the applet itself.

@@ -127,7 +127,7 @@ func (s *Shell) runTraps() {
 // flushAndDie ends the process by the signal that was meant to.
 func (s *Shell) flushAndDie(sig syscall.Signal) {
 	signal.Reset(sig)
-	syscall.Kill(os.Getpid(), sig)
+	process.Send(os.Getpid(), sig)
 	os.Exit(128 + int(sig))
 }
 
