@@ -39,6 +39,7 @@ storage/storagetest          : events events/eventstest fault journal storage
 sandbox/sandboxtest          : events events/eventstest fault journal sandbox
 release                      : events fault storage internal/atomicfile internal/download internal/filetree
 release/embedded             : fault
+release/bootstrap            : events fault release internal/download internal/run
 release/oci                  : events fault release internal/download
 jail                         : doctor events fault config selector release storage sandbox internal/atomicfile internal/lock internal/nearest internal/transfer
 internal/filetree            : fault storage
@@ -52,7 +53,7 @@ internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
 internal/backend/all         : doctor events fault storage sandbox internal/backend/...
-.                            : doctor events fault history selector config jail release release/embedded release/oci storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
+.                            : doctor events fault history selector config jail release release/bootstrap release/embedded release/oci storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
 internal/nearest             :
 internal/itest               :
 internal/itest/pool          :

@@ -5,11 +5,13 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/download"
 	"github.com/libioc/ioc/release"
+	"github.com/libioc/ioc/release/bootstrap"
 	"github.com/libioc/ioc/release/oci"
 	"github.com/libioc/ioc/storage"
 )
@@ -20,16 +22,17 @@ const (
 	archivePrefix = "docker-archive:"
 )
 
-// IsAddress reports whether s says where a release comes from: an image in a registry (oci://), in a
-// layout (oci-layout:) or of docker save (docker-archive:), or an archive on the web (http://, https://).
-// Anything else is a name.
+// IsAddress reports whether s says where a release comes from: a distribution's (debian/bookworm), an image in a
+// registry (oci://), in a layout (oci-layout:) or of docker save (docker-archive:), or an archive on the
+// web (http://, https://). Anything else is a name.
 func IsAddress(s string) bool {
 	for _, p := range []string{oci.Scheme, layoutPrefix, archivePrefix, "http://", "https://"} {
 		if strings.HasPrefix(s, p) {
 			return true
 		}
 	}
-	return false
+	distribution, _, ok := strings.Cut(s, "/")
+	return ok && slices.Contains(bootstrap.Names(), distribution)
 }
 
 // locate reads an address, and proposes a name for what is there.
@@ -52,6 +55,10 @@ func (x sources) locate(address string) (storage.Name, release.Source, error) {
 		src, err := oci.Registry(address, o)
 		image, digest, _ := strings.Cut(path.Base(strings.TrimPrefix(address, oci.Scheme)), "@")
 		return named(strings.ReplaceAll(image, ":", "-"), strings.TrimPrefix(digest, "sha256:")), src, err
+	}
+	if distribution, suite, ok := strings.Cut(address, "/"); ok && slices.Contains(bootstrap.Names(), distribution) {
+		src, err := bootstrap.New(distribution, suite, bootstrap.Options{Cache: x.cache})
+		return named(distribution, suite), src, err
 	}
 	u, err := url.Parse(address)
 	if err != nil {

@@ -106,7 +106,11 @@ func load(s events.Step, d storage.Driver, o ImportOptions) (Info, error) {
 		Mapped: !d.Features(s.Context()).Ownership,
 	}
 	// What is written into the filling goes with it if anything fails from here on.
-	err = s.Do(&Unpacking{o.Name}, func(s events.Step) error { return unpack(s, f, src, o, want, &i) })
+	if b, ok := src.(Builder); ok && f.Dir() != "" {
+		err = build(s, f, b, o, want, &i)
+	} else {
+		err = s.Do(&Unpacking{o.Name}, func(s events.Step) error { return unpack(s, f, src, o, want, &i) })
+	}
 	if err != nil {
 		return Info{}, err
 	}
@@ -131,6 +135,24 @@ func unpack(s events.Step, f storage.Filling, src Source, o ImportOptions, want 
 	if err := errors.Join(err, tree.Close()); err != nil {
 		return err
 	}
+	return i.of(got, o, want)
+}
+
+// build lets a source make its files in the filling's directory.
+func build(s events.Step, f storage.Filling, b Builder, o ImportOptions, want string, i *Info) error {
+	tree, err := f.Tree(s.Context())
+	if err != nil {
+		return err
+	}
+	got, err := b.Build(s, Target{Tree: tree, Dir: f.Dir(), Policy: o.Policy, Progress: func(int64, int64) error { return s.Context().Err() }})
+	if err := errors.Join(err, tree.Close()); err != nil {
+		return err
+	}
+	return i.of(got, o, want)
+}
+
+// of takes over what a source tells of what it wrote, if that is what was wanted.
+func (i *Info) of(got Written, o ImportOptions, want string) error {
 	if want != "" && got.Digest != want {
 		return fault.New("", fault.Corrupt, o.Source.String(), fmt.Errorf("its digest is %s, want %s", got.Digest, want)).
 			WithRemedy("get it again, or correct the digest")
@@ -151,7 +173,7 @@ func there(ctx context.Context, d storage.Driver, o ImportOptions, want string, 
 	if err != nil {
 		return Info{}, err
 	}
-	if _, remote := o.Source.(Preparer); remote && is == "" && want == "" && i.Source == o.Source.String() {
+	if distant(o.Source) && is == "" && want == "" && i.Source == o.Source.String() {
 		return i, events.Skip("it is there, from the same place")
 	}
 	if is == "" {
@@ -161,6 +183,15 @@ func there(ctx context.Context, d storage.Driver, o ImportOptions, want string, 
 		return Info{}, exists
 	}
 	return i, events.Skip("it is there, made of the same")
+}
+
+// distant reports whether a source does not know what it is before it was got.
+func distant(src Source) bool {
+	switch src.(type) {
+	case Preparer, Builder:
+		return true
+	}
+	return false
 }
 
 // digestOf is the digest that a checksum of 64 hexadecimal digits stands for.

@@ -2,11 +2,61 @@ package release
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"io"
+	"io/fs"
+	"os"
 	"path"
 	"strconv"
 	"strings"
 )
+
+// Look tells what there is of a root file system in a directory: how much, what it calls itself and which
+// processor it is for. Its digest is for whoever made it to say.
+func Look(ctx context.Context, dir string) (Written, error) {
+	var got Written
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return got, err
+	}
+	defer root.Close() //nolint:errcheck // read-only
+	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		got.Files++
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		got.Bytes += info.Size()
+		if got.Arch == "" && program(name) {
+			f, err := root.Open(name)
+			if err != nil {
+				return err
+			}
+			head := make([]byte, 20)
+			if _, err := io.ReadFull(f, head); err == nil {
+				got.Arch = elfArch(head)
+			}
+			return f.Close()
+		}
+		return nil
+	})
+	for _, name := range []string{"etc/os-release", "usr/lib/os-release"} {
+		if text, err := root.ReadFile(name); err == nil && got.Title == "" {
+			got.Title = prettyName(text)
+		}
+	}
+	return got, err
+}
 
 // program reports whether a name is one where a system has programs of its own kind.
 func program(name string) bool {

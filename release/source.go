@@ -33,6 +33,14 @@ type Preparer interface {
 	Prepare(s events.Step) (Source, error)
 }
 
+// Builder is a Source whose files are made in the directory where they are to lie, by another program. It is
+// asked for Build, and not for Write, where there is such a directory.
+type Builder interface {
+	Source
+	// Build makes the files in steps below s. The directory is empty, and goes if Build fails.
+	Build(s events.Step, t Target) (Written, error)
+}
+
 // Target is what a Source writes to.
 type Target struct {
 	Tree   storage.Tree

@@ -12,12 +12,14 @@ bash-completion:/usr/share/bash-completion/bash_completion
 zsh:zsh
 fish:fish
 groff-base:groff
+mmdebstrap:mmdebstrap
 '
 # uidmap     jails of an ordinary user with a range of ids
 # iproute2   network checks from outside
 # e2fsprogs  file systems in a file, for "disk full"
 # bash-completion, zsh, fish  completion in real shells
 # groff-base manual pages are read by what shows them
+# mmdebstrap  a real Debian in a jail
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=

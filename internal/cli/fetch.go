@@ -19,6 +19,8 @@ func (c *call) fetch() *cobra.Command {
 		Long: `Gets a release. Without an address it is the one that is built into ioc, which create gets by itself.
 An address is one of
 
+  debian/SUITE, ubuntu/SUITE   made of packages, from the mirror that the host's apt has, by mmdebstrap
+                               or debootstrap, one of which has to be installed
   oci://REGISTRY/NAME:TAG      a container image; docker's logins are honoured
   oci-layout:DIRECTORY[:NAME]  one in a directory of the OCI's layout
   docker-archive:FILE[:NAME]   one that docker save or podman save wrote
@@ -31,6 +33,7 @@ by nobody before it is complete.
 
 Where a jail is created, an address can be given instead of the release's name.`,
 		Example: `ioc fetch
+ioc fetch debian/bookworm
 ioc fetch oci://docker.io/library/debian:bookworm-slim debian
 ioc create web --release oci://docker.io/library/nginx:1.29
 ioc fetch --from-tar debian-rootfs.tar.xz mydebian

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -161,7 +162,7 @@ func (c *Cache) Prune(ctx context.Context, run *events.RunInfo, before time.Time
 			return freed, context.Cause(ctx)
 		}
 		key, ext := strings.TrimSuffix(d.Name(), filepath.Ext(d.Name())), filepath.Ext(d.Name())
-		if ext != wholeExt && ext != partExt && ext != notesExt {
+		if ext != wholeExt && ext != partExt && ext != notesExt && ext != shelfExt {
 			continue
 		}
 		n, err := c.prune(key, d.Name(), run, before, dry)
@@ -188,8 +189,27 @@ func (c *Cache) prune(key, name string, run *events.RunInfo, before time.Time, d
 	if err != nil || info.ModTime().After(before) {
 		return 0, err
 	}
-	if !dry {
-		err = os.Remove(path)
+	size := info.Size()
+	if info.IsDir() {
+		size, err = weigh(path)
 	}
-	return info.Size(), err
+	if !dry && err == nil {
+		err = os.RemoveAll(path)
+	}
+	return size, err
+}
+
+// weigh adds up the files below dir.
+func weigh(dir string) (n int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			n += info.Size()
+		}
+		return err
+	})
+	return n, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/journal"
 	"github.com/libioc/ioc/release"
+	"github.com/libioc/ioc/release/bootstrap"
 	"github.com/libioc/ioc/release/oci"
 )
 
@@ -95,6 +96,9 @@ func catalogue() []events.Payload {
 		&release.Destroying{},
 		&release.Importing{},
 		&release.Unpacking{},
+
+		&bootstrap.Bootstrap{},
+		&bootstrap.Phase{},
 
 		&oci.Layer{},
 		&oci.Layers{},

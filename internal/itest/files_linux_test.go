@@ -31,6 +31,8 @@ func (w *world) files() error {
 		switch parts := strings.Split(name, "/"); {
 		case name == "id", strings.HasPrefix(parts[len(parts)-1], "console.log"), parts[0] == "journal" && len(parts) == 2 && strings.HasPrefix(parts[1], "slot-"):
 			return nil
+		case name == "cache": // a download stays, whatever becomes of what it is for
+			return fs.SkipDir
 		case name == "history": // it tells what was done, and is no part of what is to be as before
 			return fs.SkipDir
 		case parts[0] == "layers" && len(parts) == 4 && parts[2] == "work":

@@ -142,6 +142,11 @@ func all() []scenario {
 		{name: "fetch-embedded", from: empty, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.Fetch(ioc.FetchOptions{}))
 		}},
+		// Another program makes the files, mounts something and has children that do not end.
+		{name: "fetch-bootstrap", from: empty, op: func(h *ioc.Host, dir string) eventstest.Operation {
+			standIn(dir)
+			return eventstest.Run(h.Fetch(ioc.FetchOptions{From: "debian/bookworm"}))
+		}},
 		{name: "release-destroy", from: released, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.DestroyRelease(base))
 		}},

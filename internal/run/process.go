@@ -46,6 +46,7 @@ type process struct {
 	hurry   atomic.Bool    // the command was ended: whoever still holds its pipes gets no more time
 	stdout  bounded
 	tail    tail
+	leash   leash
 }
 
 type line struct {
@@ -56,16 +57,20 @@ type line struct {
 // start starts the command and the goroutines that read and wait. The command must outlive ctx by
 // its grace, so exec does not see ctx.
 func (p *process) start(ctx context.Context) error {
-	p.exec = exec.CommandContext(context.WithoutCancel(ctx), p.Argv[0], p.Argv[1:]...) //nolint:gosec // starting what it is given is this package's purpose
+	argv, err := p.leash.attach(p.Cmd)
+	if err != nil {
+		return err
+	}
+	p.exec = exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...) //nolint:gosec // starting what it is given is this package's purpose
 	p.exec.Dir = p.Dir
 	p.exec.Env = append(append(p.exec.Environ(), p.Env...), "LC_ALL=C")
 	p.exec.Stdin = p.Stdin
-	p.exec.ExtraFiles = p.ExtraFiles
+	p.exec.ExtraFiles = p.leash.with(p.ExtraFiles)
 	p.exec.WaitDelay = p.linger() // for Stdin only: a reader that blocks must not keep Wait
 	p.stdout.most = p.maxOutput()
 	ownGroup(p.exec)
 
-	err := p.connect()
+	err = p.connect()
 	p.began = now()
 	if err == nil {
 		err = p.exec.Start()
@@ -74,8 +79,10 @@ func (p *process) start(ctx context.Context) error {
 		for _, pipe := range p.pipes {
 			err = errors.Join(err, pipe.read.Close(), pipe.write.Close())
 		}
+		p.leash.release()
 		return err
 	}
+	p.leash.started()
 	p.broken = make(chan error, len(p.pipes))
 	for _, pipe := range p.pipes {
 		_ = pipe.write.Close() // the command has its own; ours would keep the pipe from ending
@@ -123,6 +130,7 @@ func (p *process) finish(ctx context.Context) (Result, error) {
 	drained := make(chan struct{})
 	go func() {
 		<-p.exited
+		p.leash.release()
 		if p.hurry.Load() {
 			endGroup(p.exec, certainly) // who did not heed the polite signal outlives the command
 		}

@@ -68,6 +68,10 @@ type Cmd struct {
 	// starter counts as dead inherits the starter's lock this way.
 	ExtraFiles []*os.File
 
+	// Leash ends the command's process group also when its starter is killed: nobody would hear of it any
+	// more. It takes a shell, which waits beside the command for the starter's end.
+	Leash bool
+
 	// MaxOutput bounds Result.Stdout. A command that writes more is ended and fails with
 	// ErrTooMuchOutput: a truncated list must not pass for a whole one. 0: DefaultMaxOutput.
 	MaxOutput int

@@ -1,6 +1,7 @@
 package run_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -340,4 +341,70 @@ func ExampleCmd_Run() {
 	_, err := run.Command("sh", "-c", "echo cannot open tank >&2; exit 1").Run(context.Background())
 	fmt.Println(err)
 	// Output: sh -c 'echo cannot open tank >&2; exit 1': exit status 1: cannot open tank
+}
+
+// TestLeash kills the starter of a command that ignores what can be ignored, and wants its group to end.
+func TestLeash(t *testing.T) {
+	const starterEnv = "IOC_RUN_STARTER"
+	if os.Getenv(starterEnv) != "" { // it is killed in Run
+		c := sh("trap '' TERM HUP INT PIPE; (while :; do sleep 1000; done) & echo up; wait")
+		c.ExtraFiles, c.Leash = []*os.File{os.NewFile(3, "witness")}, true
+		c.Line = func(_ run.Stream, line string) { fmt.Println(line) }
+		_, err := c.Run(context.Background())
+		t.Fatalf("the command ended: %v", err)
+	}
+	w, gone := witness(t)
+	self := exec.Command(os.Args[0], "-test.run=^TestLeash$")
+	self.Env, self.ExtraFiles = append(os.Environ(), starterEnv+"=1"), []*os.File{w}
+	out, err := self.StdoutPipe()
+	if err == nil {
+		err = self.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "up\n" {
+		t.Fatalf("the command said %q, %v", line, err)
+	}
+	if err := self.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := self.Wait(); err == nil {
+		t.Fatal("the starter was not killed")
+	}
+	gone()
+}
+
+// TestLeashHolds: a command that ends by itself is as without a leash, and nothing of it is left.
+func TestLeashHolds(t *testing.T) {
+	w, gone := witness(t)
+	c := sh(`echo "$1" >&2; cat <&3; exit 3`, "a b")
+	c.Leash, c.ExtraFiles = true, []*os.File{openFile(t, "input"), w}
+	r, err := c.Run(t.Context())
+	if e := failure(t, err); e.ExitCode != 3 || e.Stderr != "a b\n" || string(r.Stdout) != "input" {
+		t.Errorf("code %d, stderr %q, stdout %q", e.ExitCode, e.Stderr, r.Stdout)
+	}
+	gone()
+	c = run.Command("ioc-no-such-program")
+	c.Leash = true
+	if _, err := c.Run(t.Context()); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("a program that is not there: %v", err)
+	}
+}
+
+// openFile is an open file with that content.
+func openFile(t *testing.T, content string) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err == nil {
+		_, err = f.WriteString(content)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
 }
