@@ -3,8 +3,8 @@
 //
 // It owns a directory with one file per run, called by the run's ID, which sorts by time: the stream as
 // [events.NDJSON] writes it, with one line more after the first that says who ran it (see origin). A file is
-// written record by record while the operation runs and locked as long, so that the stream of a killed process
-// is there up to the kill, and is known for what it is.
+// written while the operation runs and locked as long, so that the stream of a killed process is there up to
+// the kill, and is known for what it is. A Begin is written at once, and an End with what comes after it.
 //
 // A history is a consumer of the stream, a sink, as the journal is: it is not a change to the system that an
 // operation makes, so it is no effect and nothing undoes it. Unlike the journal nothing depends on it. It is

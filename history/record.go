@@ -67,8 +67,8 @@ func (r *recorder) add(ev *events.Event) {
 	switch {
 	case last:
 		r.finish(ev)
-	case ev.Phase == events.Begin && ev.Parent != 0, r.f != nil:
-		r.flush()
+	case ev.Phase == events.Begin && ev.Parent != 0, ev.Phase == events.Progress && r.f != nil:
+		r.flush() // with the Ends before it: what begins comes at once mostly, and a call of the kernel is what costs
 	}
 	if ev.Phase == events.End {
 		r.did = r.did || ev.Status != events.Skipped

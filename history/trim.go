@@ -10,9 +10,9 @@ import (
 )
 
 // turn tells whether it is a run's turn to look at all streams, which takes a call of the kernel for each: chance,
-// that is the last byte of its ID, chooses one in eight of a thousand, and all where few are kept.
+// that is the last byte of its ID, chooses one in forty of a thousand, and all where few are kept.
 func (d *Dir) turn(id events.RunID) bool {
-	return int(id[len(id)-1])%max(d.limits.Count/125, 1) == 0
+	return int(id[len(id)-1])%min(max(d.limits.Count/25, 1), 128) == 0
 }
 
 // unwritten is how old a file without content must be to be one that a killed process left.
