@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/journal"
 )
 
@@ -59,6 +60,17 @@ func (h *Host) Pending() ([]events.DeadRun, error) {
 // Resolve gives up what a dead operation left: a person has dealt with it, and note says how.
 func (h *Host) Resolve(run events.RunID, note string) error {
 	return h.records().journal.Resolve(run, note)
+}
+
+// Forget gives up what is recorded under key, a jail's start whose stop was broken off or whose record cannot be
+// read: a person has dealt with it, and note says how. What a jail runs on is fault.Busy.
+func (h *Host) Forget(key, note string) error {
+	j := h.records().journal
+	if held, ok, err := j.Lookup(key); err == nil && ok && !held.Releasing && held.Corrupt == nil {
+		return fault.New("resolve", fault.Busy, key, errors.New("it was not broken off: it is what a started jail stands on")).
+			WithRemedy("stop the jail: that undoes it")
+	}
+	return j.Forget(key, note)
 }
 
 func (h *Host) records() records { return h.keeper.Records.(records) } //nolint:forcetypeassert // as Open made it

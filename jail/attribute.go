@@ -38,6 +38,12 @@ func Attributes() []Attribute {
 	}
 }
 
+// IsAttribute tells the names of what is known of a jail from those of properties.
+func IsAttribute(name string) bool {
+	_, ok := new(Info).attribute(name)
+	return ok
+}
+
 func (i *Info) attribute(name string) (value string, ok bool) {
 	switch name {
 	case "broken":
@@ -124,9 +130,6 @@ func (i *Info) Value(name string) string {
 	if v, ok := i.attribute(name); ok {
 		return v
 	}
-	if name == "tag" {
-		name = "tags"
-	}
 	v, _ := i.Property(name)
 	return v
 }
@@ -134,6 +137,9 @@ func (i *Info) Value(name string) string {
 // Property is what holds for a property, "" if nothing does, and who says so. What has no effect here
 // has only what is configured.
 func (i *Info) Property(name string) (string, config.From) {
+	if name == "tag" {
+		name = "tags"
+	}
 	p, ok := config.Lookup(name)
 	if !ok || !p.Works() {
 		p = config.Property{Name: name}

@@ -32,7 +32,8 @@ type CreateOptions struct {
 	// Properties are set beyond what comes from Source.
 	Properties map[string]string
 
-	Thick bool // share no files with the source
+	Thick   bool // share no files with the source
+	NoFetch bool // a Release that is missing is fault.NotFound
 }
 
 // Create is the payload of a jail's creation.
@@ -108,7 +109,7 @@ func (k *Keeper) create(s events.Step, name Name, from storage.Origin, o CreateO
 		return Info{}, err
 	}
 	if o.Release != "" {
-		if err := k.needRelease(s, o.Release); err != nil {
+		if err := k.needRelease(s, o.Release, o.NoFetch); err != nil {
 			return Info{}, err
 		}
 	}
@@ -160,8 +161,8 @@ func (k *Keeper) make(s events.Step, name Name, from storage.Origin, o CreateOpt
 // releasePatience is how long a creation waits for another one that gets the same release.
 const releasePatience = 2 * time.Minute
 
-// needRelease holds a release as it is, and gets it first if it is missing. What was got is final.
-func (k *Keeper) needRelease(s events.Step, name storage.Name) error {
+// needRelease holds a release as it is, and gets it first if it is missing and may be fetched. What was got is final.
+func (k *Keeper) needRelease(s events.Step, name storage.Name, noFetch bool) error {
 	release := storage.Release(name)
 	missing := func() (bool, error) {
 		_, err := k.Storage.Stat(s.Context(), release)
@@ -173,6 +174,9 @@ func (k *Keeper) needRelease(s events.Step, name storage.Name) error {
 	gone, err := missing()
 	if err != nil {
 		return err
+	}
+	if gone && noFetch {
+		return fault.New("", fault.NotFound, release.String(), errors.New("it is not there, and is not to be fetched"))
 	}
 	if gone {
 		letGo, err := k.Enter(s, "fetch", Want{Dataset: release, Wait: releasePatience})

@@ -3,7 +3,9 @@ package jail
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/doctor"
@@ -20,14 +22,14 @@ func (k *Keeper) Inspect(ctx context.Context) ([]doctor.Finding, error) {
 	all, err := k.List(ctx)
 	var found []doctor.Finding
 	for _, i := range all {
-		if f, ok := k.finding(&i); ok {
+		if f, ok := k.finding(ctx, &i); ok {
 			found = append(found, f)
 		}
 	}
 	return found, err
 }
 
-func (k *Keeper) finding(i *Info) (doctor.Finding, bool) {
+func (k *Keeper) finding(ctx context.Context, i *Info) (doctor.Finding, bool) {
 	name := string(i.Name)
 	f := doctor.Finding{Subject: name, Class: doctor.Damage, Text: i.Reason, Remedy: i.Remedy, Jail: name}
 	switch {
@@ -45,6 +47,9 @@ func (k *Keeper) finding(i *Info) (doctor.Finding, bool) {
 		f.Kind, f.Text = "jail.config", "its configuration cannot be used: "+i.usable.Error()
 		f.Proof = "no jail of this root can be started without one"
 		f.Remedy, f.Mend = "write a new one with defaults, and keep what is there as "+unreadableFile, rewriting{k, i.Name}
+		if number, _ := k.usableVersion(ctx, i.Name); number > 0 {
+			f.Remedy = fmt.Sprintf("return to version %d of it, and keep what is there as %s", number, unreadableFile)
+		}
 	default:
 		f.Kind, f.Text, f.Proof = "jail.broken", i.usable.Error(), "it cannot be used as it is"
 	}
@@ -83,6 +88,20 @@ func (m settling) Apply(s events.Step) error {
 // unreadableFile is what a configuration that could not be used is kept as.
 const unreadableFile = "config.json.unreadable"
 
+// usableVersion is the newest version of a configuration that can be used, 0 if none is kept.
+func (k *Keeper) usableVersion(ctx context.Context, name Name) (number int, file []byte) {
+	p, err := k.past(ctx, name)
+	if err != nil { // it cannot be read either
+		return 0, nil
+	}
+	for _, e := range slices.Backward(p.Versions) {
+		if _, err := config.Parse(e.file()); err == nil {
+			return e.Number, e.file()
+		}
+	}
+	return 0, nil
+}
+
 // rewriting gives a jail a configuration again.
 type rewriting struct {
 	k    *Keeper
@@ -96,11 +115,15 @@ func (m rewriting) Apply(s events.Step) error {
 	if err != nil || i.started || !isConfig(i.usable) {
 		return err
 	}
-	data := &config.Data{}
-	if i.Origin.Dataset.Kind == storage.Releases {
-		if err := data.Set("release", string(i.Origin.Dataset.Name)); err != nil {
-			return err
+	number, text := m.k.usableVersion(ctx, m.jail)
+	if number == 0 {
+		data := &config.Data{}
+		if i.Origin.Dataset.Kind == storage.Releases {
+			if err := data.Set("release", string(i.Origin.Dataset.Name)); err != nil {
+				return err
+			}
 		}
+		text = data.Encode()
 	}
 	old, err := m.k.Storage.ReadFile(ctx, set, configFile)
 	if err == nil {
@@ -114,7 +137,7 @@ func (m rewriting) Apply(s events.Step) error {
 	} else if !errors.Is(err, fault.NotFound) {
 		return err
 	}
-	fresh, err := m.k.Storage.WriteFile(ctx, set, configFile, data.Encode())
+	fresh, err := m.k.Storage.WriteFile(ctx, set, configFile, text)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/sandbox"
@@ -129,7 +130,14 @@ func sayUnused(s events.Step, i *Info) error {
 		return nil
 	}
 	return s.Do(&Unused{Subject{i.Name}, all}, func(events.Step) error {
-		return events.Skip(fmt.Sprintf("no effect on this host: %s", strings.Join(all, ", ")))
+		told := make([]string, 0, len(all))
+		for _, name := range all {
+			if _, known := config.Lookup(name); !known && config.Nearest(name) != "" {
+				name += " (did you mean " + config.Nearest(name) + "?)"
+			}
+			told = append(told, name)
+		}
+		return events.Skip(fmt.Sprintf("no effect on this host: %s", strings.Join(told, ", ")))
 	})
 }
 

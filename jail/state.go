@@ -128,7 +128,7 @@ func (k *Keeper) examine(ctx context.Context, f storage.Info, d defaults, kept *
 		i.usable = f.Broken
 	}
 	if keptErr != nil {
-		i.usable, remedy = keptErr, "look at what its start retained: ioc recover"
+		i.usable, remedy = keptErr, "give up the record of its start, ioc recover --resolve "+Key(i.Name)+", and then end what is left of it, ioc doctor --fix"
 	}
 	if i.usable != nil {
 		if i.State != Running { // it goes on, and can be stopped

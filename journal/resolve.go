@@ -27,7 +27,8 @@ func (j *Journal) Resolve(run events.RunID, note string) error {
 }
 
 func notFound(run events.RunID) error {
-	return fault.New("resolve", fault.NotFound, run.String(), errors.New("no run of this ID has left anything"))
+	return fault.New("resolve", fault.NotFound, run.String(), errors.New("no run of this ID has left anything")).
+		WithRemedy("ioc recover --list shows what is left")
 }
 
 func (j *Journal) resolve(f file, si slotInfo, note string) error {
@@ -113,7 +114,8 @@ func (j *Journal) Forget(key, note string) error {
 			return t.forget()
 		})
 	}
-	return fault.New("forget", fault.NotFound, key, errors.New("nothing is retained under it"))
+	return fault.New("resolve", fault.NotFound, key, errors.New("nothing is recorded under it")).
+		WithRemedy("ioc recover --list shows what is left")
 }
 
 // isIn reports whether f, whose content is data, is what h was read from and still has its name.

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/storage"
 )
@@ -13,7 +15,7 @@ import (
 // createOptions say what a jail is made of.
 type createOptions struct {
 	release, template string
-	thick             bool
+	thick, noFetch    bool
 }
 
 // addFlags adds them with their letters, which mean something else to commands that run a program.
@@ -35,7 +37,7 @@ func (o *createOptions) check(cmd *cobra.Command) error {
 }
 
 func (o *createOptions) options(properties map[string]string) ioc.CreateOptions {
-	all := ioc.CreateOptions{Release: storage.Name(o.release), Properties: properties, Thick: o.thick}
+	all := ioc.CreateOptions{Release: storage.Name(o.release), Properties: properties, Thick: o.thick, NoFetch: o.noFetch}
 	if o.template != "" {
 		from, snapshot, _ := strings.Cut(o.template, "@")
 		all.Source = storage.Origin{Dataset: storage.Jail(storage.Name(from)), Snapshot: storage.SnapshotName(snapshot)}
@@ -46,6 +48,7 @@ func (o *createOptions) options(properties map[string]string) ioc.CreateOptions 
 
 func (c *call) create() *cobra.Command {
 	var o createOptions
+	var foreign foreignOptions
 	var count int
 	cmd := c.command(&cobra.Command{
 		Use:   "create [OPTIONS] JAIL [PROPERTY=VALUE...]",
@@ -64,7 +67,7 @@ ioc create --count 3 worker tags=pool
 ioc create --template golden web`,
 		Args: atLeast(1, "JAIL"),
 	}, func(cmd *cobra.Command, args []string) error {
-		if err := o.check(cmd); err != nil {
+		if err := errors.Join(foreign.refuse(), o.check(cmd)); err != nil {
 			return err
 		}
 		if strings.Contains(args[0], "=") {
@@ -86,8 +89,36 @@ ioc create --template golden web`,
 		return err
 	})
 	o.addFlags(cmd, true)
+	cmd.Flags().BoolVar(&o.noFetch, "no-fetch", false, "fail if the release is missing")
+	foreign.addFlags(cmd)
 	cmd.Flags().IntVarP(&count, "count", "c", 1, "make `N` jails, called JAIL-1 to JAIL-N")
 	return cmd
+}
+
+// foreignOptions are those of libioc's create that have no effect here. Help does not list them.
+type foreignOptions struct{ empty, base, noBase bool }
+
+func (o *foreignOptions) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVarP(&o.empty, "empty", "e", false, "")
+	flags.BoolVarP(&o.base, "basejail", "b", false, "")
+	flags.BoolVar(&o.noBase, "no-basejail", false, "") // what jails are anyway
+	for _, name := range []string{"empty", "basejail", "no-basejail"} {
+		flags.Lookup(name).Hidden = true
+	}
+}
+
+// refuse names what does instead.
+func (o *foreignOptions) refuse() error {
+	switch {
+	case o.empty:
+		return fault.New("create", fault.NotSupported, "--empty", errors.New("in a jail without files nothing could run")).
+			WithRemedy("make a release of the files that it is to have, ioc fetch --from-tar FILE RELEASE, then ioc create --release RELEASE JAIL")
+	case o.base:
+		return fault.New("create", fault.NotSupported, "--basejail", errors.New("a jail keeps the base system that it was made with, and shares its files with the release without being a basejail")).
+			WithRemedy("leave the option out")
+	}
+	return nil
 }
 
 // numbered are the names of the jails that --count asks for; without it it is the one.

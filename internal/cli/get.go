@@ -27,7 +27,7 @@ func (c *call) get() *cobra.Command {
 		Short: "show properties of jails",
 		Long: `Shows what holds for a jail: of one property the value alone, of several NAME=VALUE as set takes it,
 and without any the whole configuration. What the jail does not say is said by the host's defaults, and what
-they do not say is built in: -a tells which. "defaults" instead of a jail shows the defaults. What is known of a
+they do not say is built in: -a and -f json tell which. "defaults" instead of a jail shows the defaults. What is known of a
 jail and cannot be set, as its state, can be asked for like a property.
 
 ` + selectorHelp,
@@ -67,7 +67,7 @@ ioc get --help-properties`,
 type source struct {
 	name string
 	data *config.Data // its own
-	get  func(property string) (string, config.From)
+	get  func(property string) (value, from string)
 }
 
 func (c *call) getProperties(cmd *cobra.Command, o *getOptions, args []string) error {
@@ -109,7 +109,7 @@ func (c *call) getProperties(cmd *cobra.Command, o *getOptions, args []string) e
 	for _, s := range from {
 		for _, n := range orAll(names, func() []string { return s.properties(o.all) }) {
 			v, where := s.get(n)
-			lines = append(lines, line{s.name, n, v, where.String()})
+			lines = append(lines, line{s.name, n, v, where})
 		}
 	}
 	fill(&o.grid, lines, func(l line, column string) cell {
@@ -169,6 +169,9 @@ func (s *source) properties(all bool) []string {
 	return slices.Compact(names)
 }
 
+// observed is where an attribute comes from: nobody has set it.
+const observed = "observed"
+
 // known refuses what is neither a property nor an attribute nor configured anyhow.
 func known(name string, from []source) error {
 	_, err := jail.Kind(name)
@@ -184,12 +187,13 @@ func known(name string, from []source) error {
 func (c *call) sources(cmd *cobra.Command, host *ioc.Host, o *getOptions, terms []string) ([]source, error) {
 	if slices.Equal(terms, []string{config.DefaultsName}) {
 		d, err := host.Defaults(c.ctx)
-		return []source{{config.DefaultsName, d, func(n string) (string, config.From) {
+		return []source{{config.DefaultsName, d, func(n string) (string, string) {
 			p, ok := config.Lookup(n)
 			if !ok {
 				p.Name = n
 			}
-			return config.Resolve(p, nil, d)
+			v, from := config.Resolve(p, nil, d)
+			return v, from.String()
 		}}}, err
 	}
 	chosen, err := host.Select(c.ctx, terms)
@@ -209,11 +213,12 @@ func (c *call) sources(cmd *cobra.Command, host *ioc.Host, o *getOptions, terms 
 	all := make([]source, 0, len(chosen))
 	for n := range chosen {
 		i := &chosen[n]
-		all = append(all, source{string(i.Name), i.Config, func(n string) (string, config.From) {
-			if v, from := i.Property(n); v != "" {
-				return v, from
+		all = append(all, source{string(i.Name), i.Config, func(n string) (string, string) {
+			if jail.IsAttribute(n) {
+				return i.Value(n), observed
 			}
-			return i.Value(n), config.BuiltIn
+			v, from := i.Property(n)
+			return v, from.String()
 		}})
 	}
 	return all, nil

@@ -35,6 +35,14 @@ func wrongOption(cmd *cobra.Command, err error) error {
 		}
 		return misuse(cmd, "there is no option --%s", typed)
 	}
+	if _, short, unknown := strings.Cut(err.Error(), "unknown shorthand flag: "); unknown {
+		_, letters, _ := strings.Cut(short, " in ")
+		option := "-" + string([]rune(short)[1])
+		if letters != option {
+			option += ", as in " + letters
+		}
+		return misuse(cmd, "there is no option %s", option)
+	}
 	return misuse(cmd, "%v", err)
 }
 

@@ -19,11 +19,12 @@ func (c *call) recover() *cobra.Command {
 		Short: "clear what broken off operations left behind",
 		Long: `Takes back what operations left behind whose process was killed, or that could not be rolled back
 completely, and finishes what had been decided. Every operation does so before it begins; this one also
-tries again what was given up. What is left after that is listed, each operation by its id: when a person has
-dealt with it, --resolve takes it off the list.`,
+tries again what was given up. What is left after that is listed, each operation by its id, and the stop of a
+jail as jail/NAME: when a person has dealt with it, --resolve takes it off the list.`,
 		Example: `ioc recover
 ioc recover --list
-ioc recover --resolve 01JDA7Q0000000000000000000 --note "unmounted by hand"`,
+ioc recover --resolve 01JDA7Q0000000000000000000 --note "unmounted by hand"
+ioc recover --resolve jail/web`,
 		Args: operands(),
 	}, func(cmd *cobra.Command, _ []string) error {
 		if list && resolve != "" {
@@ -44,11 +45,7 @@ ioc recover --resolve 01JDA7Q0000000000000000000 --note "unmounted by hand"`,
 		case list:
 			return c.listPending(host)
 		case resolve != "":
-			id, err := events.ParseRunID(resolve)
-			if err != nil {
-				return fault.New("resolve", fault.Invalid, "", err)
-			}
-			return host.Resolve(id, note)
+			return c.resolve(host, resolve, note)
 		}
 		done, err := watch(c, host.Recover())
 		if c.events != modeNDJSON {
@@ -63,9 +60,21 @@ ioc recover --resolve 01JDA7Q0000000000000000000 --note "unmounted by hand"`,
 	})
 	cmd.Flags().BoolVarP(&list, "list", "l", false, "only list what is left behind")
 	cmd.Flags().BoolVarP(&list, "dry-run", "n", false, "the same: list what would be undone or finished, and do nothing")
-	cmd.Flags().StringVar(&resolve, "resolve", "", "take the operation with this `ID` off the list; nothing else is done")
+	cmd.Flags().StringVar(&resolve, "resolve", "", "take the operation with this `ID`, or jail/NAME, off the list; nothing else is done")
 	cmd.Flags().StringVar(&note, "note", "", "keep this `TEXT` with it: how it was dealt with")
 	return cmd
+}
+
+// resolve takes off the list what it names with id.
+func (c *call) resolve(host *ioc.Host, id, note string) error {
+	if strings.Contains(id, "/") {
+		return host.Forget(id, note)
+	}
+	run, err := events.ParseRunID(id)
+	if err != nil {
+		return fault.New("resolve", fault.Invalid, "", err).WithRemedy("ioc recover --list shows the ids; the stop of a jail has its name: jail/web")
+	}
+	return host.Resolve(run, note)
 }
 
 // unrecovered is the error of a recovery that could not clear n things.

@@ -1,6 +1,7 @@
 package itest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/doctor"
 	"github.com/libioc/ioc/events/eventstest"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/release"
 )
 
 // Ids that no dataset has.
@@ -108,6 +111,52 @@ func TestDoctor(t *testing.T) {
 			return os.Chmod(filepath.Join(h.Root(), "jails"), 0o755)
 		}},
 		{name: "mount", want: "mount.left", make: mountsLayer},
+		{name: "owner", want: "root.owner", left: "root.owner", make: func(t *testing.T, h *ioc.Host) error {
+			if os.Geteuid() != 0 {
+				t.Skip("a directory of somebody else: needs root")
+			}
+			return os.Chown(filepath.Join(h.Root(), "jails"), 7, 7)
+		}},
+		{name: "release", want: "release.broken", left: "release.broken", make: func(_ *testing.T, h *ioc.Host) error {
+			text, err := archive()
+			if err != nil {
+				return err
+			}
+			if _, err := h.Fetch(ioc.FetchOptions{Name: "hollow", Source: release.Reader("archive", bytes.NewReader(text))}).Do(context.Background()); err != nil {
+				return err
+			}
+			return os.RemoveAll(filepath.Join(h.Root(), "releases", "hollow", "root"))
+		}},
+		{name: "run-file", want: "start.left", make: func(_ *testing.T, h *ioc.Host) error {
+			id, err := rootID(h.Root())
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(h.Root(), "run", "sandbox", id+"-gone.0123abcd"), []byte("\x00garbage"), 0o600)
+		}},
+		// A jail that runs does not need it.
+		{name: "run-file-in-use", make: func(_ *testing.T, h *ioc.Host) error {
+			if err := starts(h); err != nil {
+				return err
+			}
+			return spoilRunFile(h)
+		}},
+		{name: "run-file-of-a-stopped", make: func(t *testing.T, h *ioc.Host) error {
+			if err := errors.Join(starts(h), spoilRunFile(h)); err != nil {
+				return err
+			}
+			return h.Jail("web").Stop(t.Context(), ioc.StopOptions{Force: true})
+		}},
+		{name: "blind", want: "doctor.blind", left: "doctor.blind", make: func(_ *testing.T, h *ioc.Host) error {
+			trash := filepath.Join(h.Root(), "trash")
+			return errors.Join(os.Remove(trash), os.WriteFile(trash, nil, 0o600))
+		}},
+		{name: "record", want: "jail.broken start.left", left: "jail.broken start.left", make: func(_ *testing.T, h *ioc.Host) error {
+			if err := starts(h); err != nil {
+				return err
+			}
+			return spoilRecord(h)
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -147,6 +196,140 @@ func TestDoctor(t *testing.T) {
 				task{Root: root, Jail: "web", Do: []string{"start"}}.must(t)
 			}
 		})
+	}
+}
+
+// TestDoctorRecord gives up the record of a start that cannot be read; what it was of is then mended.
+func TestDoctorRecord(t *testing.T) {
+	needsJails(t)
+	root := place(t, created)
+	h, err := open(filepath.Dir(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(starts(h), spoilRecord(h)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Forget("jail/web", "by hand"); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(seen(h), " "); got != "start.left" {
+		t.Errorf("without the record it finds %q", got)
+	}
+	if _, err := h.Mend().Do(t.Context(), eventstest.Watch(t)); err != nil {
+		t.Error(err)
+	}
+	if got := seen(h); len(got) > 0 {
+		t.Errorf("after mending it finds %q", got)
+	}
+	task{Root: root, Jail: "web", Do: []string{"start"}}.must(t)
+	if err := h.Forget("jail/web", ""); !errors.Is(err, fault.Busy) {
+		t.Errorf("the record of a jail that runs was given up: %v", err)
+	}
+	if err := h.Forget("jail/none", ""); !errors.Is(err, fault.NotFound) {
+		t.Error(err)
+	}
+}
+
+// spoilRunFile damages what the start of the jail has written for whoever ends it.
+func spoilRunFile(h *ioc.Host) error {
+	id, err := rootID(h.Root())
+	if err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(h.Root(), "run", "sandbox", id+"-web.*"))
+	if len(files) == 0 {
+		return errors.Join(err, errors.New("the start has no file"))
+	}
+	for _, f := range files {
+		err = errors.Join(err, os.WriteFile(f, []byte("\x00garbage"), 0o600))
+	}
+	return err
+}
+
+// spoilRecord damages what the start of the jail has on record.
+func spoilRecord(h *ioc.Host) error {
+	name := filepath.Join(h.Root(), "journal", "held", "jail%2fweb")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	at := strings.Index(string(text), "Op")
+	if at < 0 {
+		return errors.New("the record names no operation")
+	}
+	text[at] ^= 0x55
+	return os.WriteFile(name, text, 0o600)
+}
+
+// TestDoctorParent finds the control group of jails in which there is none, and keeps a used one.
+func TestDoctorParent(t *testing.T) {
+	needsJails(t)
+	root := place(t, created)
+	h, err := open(filepath.Dir(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := starts(h); err != nil {
+		t.Fatal(err)
+	}
+	id, err := rootID(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parents []string
+	for _, dir := range groupsOf(id) {
+		if filepath.Base(dir) == "ioc-"+id {
+			parents = append(parents, dir)
+		}
+	}
+	if len(parents) == 0 {
+		t.Skip("no control groups here")
+	}
+	if got := seen(h); len(got) > 0 {
+		t.Errorf("while a jail runs it finds %q", got)
+	}
+	if err := h.Jail("web").Stop(t.Context(), ioc.StopOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range parents {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := strings.Join(seen(h), " "); got != "cgroup.empty" {
+		t.Errorf("found %q", got)
+	}
+	if _, err := h.Mend().Do(t.Context(), eventstest.Watch(t)); err != nil {
+		t.Error(err)
+	}
+	for _, dir := range parents {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is there: %v", dir, err)
+		}
+	}
+}
+
+// TestDoctorVersions repairs a configuration from the newest of its versions that can be used.
+func TestDoctorVersions(t *testing.T) {
+	needsJails(t)
+	root := place(t, created)
+	h, err := open(filepath.Dir(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(changes(h), spoils(h)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Mend().Do(t.Context(), eventstest.Watch(t)); err != nil {
+		t.Fatal(err)
+	}
+	i, err := h.Jail("web").Info(t.Context())
+	if err != nil || i.State != "stopped" || i.Value("notes") != "second" || i.Value("host_hostname") != "www" {
+		t.Errorf("%v: %s, notes %q, host_hostname %q", err, i.State, i.Value("notes"), i.Value("host_hostname"))
+	}
+	if kept, err := os.ReadFile(filepath.Join(root, "jails", "web", "config.json.unreadable")); err != nil || len(kept) != 7 {
+		t.Errorf("what could not be read was kept as %q, %v", kept, err)
 	}
 }
 

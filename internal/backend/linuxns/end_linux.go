@@ -24,6 +24,7 @@ type target struct {
 	id      identity // zero: not known
 	unified string   // cgroup2 directory of nobody else, or ""
 	session bool     // the process leads a session, which ends with it; else it is a namespace's first
+	lost    bool     // no record has it, so that nobody else knows more
 }
 
 // untilSaid is how long an end is waited for before it is said on whom.
@@ -50,6 +51,9 @@ func (t *target) end(ctx context.Context, boot string) error {
 		return err
 	}
 	id, err := readRunFile(t.run)
+	if errors.Is(err, fault.Corrupt) && (t.id.pid != 0 || t.unified != "" || t.lost) {
+		id, err = identity{}, nil // whom it could name has been ended, or can be found without it
+	}
 	if err != nil {
 		return err
 	}

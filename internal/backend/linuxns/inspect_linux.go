@@ -14,6 +14,7 @@ import (
 
 	"github.com/libioc/ioc/doctor"
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
 )
 
 var _ doctor.Inspector = (*Driver)(nil)
@@ -73,8 +74,9 @@ func (d *Driver) starts(id string) (map[string]*trace, error) {
 		}
 		t := at(e.Name())
 		t.run = filepath.Join(d.options.Run, e.Name())
-		t.id, err = readRunFile(t.run)
-		failed = append(failed, err)
+		if t.id, err = readRunFile(t.run); !errors.Is(err, fault.Corrupt) { // else it is as good as none, for whoever ends the start too
+			failed = append(failed, err)
+		}
 		if fd, _, err := find(t.id.pid, t.id.started, t.id.boot, d.host().boot); err == nil && fd != nil {
 			t.alive = !fd.ended()
 			fd.Close()

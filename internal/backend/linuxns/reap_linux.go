@@ -43,7 +43,7 @@ func (r *Reap) Do(ctx context.Context) error {
 	if r.Empty != "" {
 		return removeEmpty(r.Empty)
 	}
-	t := target{what: r.Name, run: r.Run, id: identity{r.PID, r.Started, r.Boot}, session: true}
+	t := target{what: r.Name, run: r.Run, id: identity{r.PID, r.Started, r.Boot}, session: true, lost: true}
 	if i := slices.IndexFunc(r.Groups, isUnified); i >= 0 {
 		t.unified = r.Groups[i]
 	}
