@@ -58,7 +58,7 @@ func TestManPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &call{}
-	c.eachDocumented(c.root(), func(cmd *cobra.Command) {
+	c.eachDocumented(c.root(""), func(cmd *cobra.Command) {
 		file := filepath.Join(dir, manName(cmd)+".1")
 		if err := os.WriteFile(file, manPage(cmd), 0o644); err != nil {
 			t.Fatal(err)
@@ -85,7 +85,7 @@ func (c *call) eachDocumented(cmd *cobra.Command, visit func(*cobra.Command)) {
 // handbook is all commands on one page.
 func handbook(c *call) []byte {
 	var b strings.Builder
-	root := c.root()
+	root := c.root("")
 	c.eachDocumented(root, func(cmd *cobra.Command) {
 		if cmd.HasParent() {
 			fmt.Fprintf(&b, "* [%s](#%s): %s\n", cmd.CommandPath(), anchor(cmd), cmd.Short)

@@ -14,7 +14,7 @@ import (
 // lines that fit a terminal, and nothing about commands or options that there are not.
 func TestHelp(t *testing.T) {
 	c, _ := testCall(t)
-	root := c.root()
+	root := c.root("")
 	eachCommand(root, func(cmd *cobra.Command) {
 		t.Run(strings.ReplaceAll(cmd.CommandPath(), " ", "_"), func(t *testing.T) {
 			var page strings.Builder

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/moby/sys/mountinfo"
 
@@ -22,7 +23,9 @@ type Source struct {
 }
 
 // rcLine is what libioc reads: ioc_dataset_NAME="pool/path".
-var rcLine = regexp.MustCompile(`^\s*ioc_dataset_([A-Za-z0-9_]+)=("([^"]*)"|'([^']*)'|([^\s#;]*))`)
+var rcLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\s*ioc_dataset_([A-Za-z0-9_]+)=("([^"]*)"|'([^']*)'|([^\s#;]*))`)
+})
 
 // Sources lists the roots of a host: those of rc.conf, or, where it names none, those of the pools
 // that were activated. The first is the main one. A host on which no ZFS is mounted is not asked.
@@ -59,7 +62,7 @@ func rcSources(path string) ([]Source, error) {
 	var all []Source
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		if m := rcLine.FindStringSubmatch(lines.Text()); m != nil {
+		if m := rcLine().FindStringSubmatch(lines.Text()); m != nil {
 			if root := strings.Trim(m[3]+m[4]+m[5], "/"); root != "" {
 				all = append(all, Source{m[1], root, path})
 			}

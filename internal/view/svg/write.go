@@ -2,8 +2,8 @@ package svg
 
 import (
 	"bytes"
-	"encoding/xml"
 	"fmt"
+	"html"
 	"io"
 	"strings"
 	"time"
@@ -66,14 +66,12 @@ func (p *picture) put(format string, a ...any) { fmt.Fprintf(&p.b, format, a...)
 // text is s as it may stand in XML: what no document may contain, and what would turn lines around, is replaced.
 func text(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0xfffe || r == 0xffff {
 			return unicode.ReplacementChar
 		}
 		return r
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
-	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(s)) // to memory
-	return b.String()
+	return html.EscapeString(s) // whose five characters are XML's
 }
 
 // cut shortens s to about n characters.
