@@ -52,8 +52,9 @@ func (h *Host) lookAt(ctx context.Context, names []string) ([]jail.Info, error) 
 	return found, nil
 }
 
+// chosen keeps of all what s chooses, where it is.
 func chosen(s selector.Selector, all []jail.Info) []jail.Info {
-	var some []jail.Info
+	some := all[:0]
 	for i := range all {
 		if s.Match(&all[i]) {
 			some = append(some, all[i])
@@ -72,6 +73,9 @@ func subjects(all []jail.Info) []selector.Subject {
 
 // missing is the error about names that no jail has.
 func missing(names []string, all []jail.Info) error {
+	if len(names) == 0 {
+		return nil
+	}
 	words := make([]string, len(all))
 	for i := range all {
 		words[i] = string(all[i].Name)

@@ -1,7 +1,10 @@
 package config_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -249,11 +252,18 @@ func TestParseSaysWhere(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(libiocFile))
+	f.Add([]byte(`{"a\\"\u00e9\ud800":"\\\\","t":true,"f":false,"n":null,"x":-1.5e3,"l":[],"o":{}}`))
 	f.Add([]byte(`{"a.b":"c","a":{"b":[1,{"x":null}]}}`))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		d, err := config.Parse(file)
 		if err != nil {
 			return
+		}
+		var want map[string]any
+		dec := json.NewDecoder(bytes.NewReader(file))
+		dec.UseNumber()
+		if err := dec.Decode(&want); err != nil || !reflect.DeepEqual(d.Root(), want) {
+			t.Errorf("%s: got %v, want %v, %v", file, d.Root(), want, err)
 		}
 		again, err := config.Parse(d.Encode())
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -31,6 +32,10 @@ func Main(env Env) int {
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
 	defer signal.Stop(broken)
+
+	if env.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // most commands end before there is anything to collect
+	}
 
 	c := &call{env: env, out: env.Stdout, err: env.Stderr, ctx: context.Background()}
 	root := c.root(firstWord(env.Args))

@@ -54,7 +54,7 @@ func (d *Driver) planMerge(c *storage.Change, set storage.Dataset, s *state) {
 	if s.Plain {
 		return
 	}
-	text := s.encode()
+	text := []byte(s.encode())
 	id := newID()
 	next := s.edit(id)
 	depths := []int{0}

@@ -11,7 +11,7 @@ import (
 )
 
 // freeze plans that the layer s writes to is never written again, and gives the state after that.
-func (d *Driver) freeze(set storage.Dataset, s *state, text, op string) (*state, swap, error) {
+func (d *Driver) freeze(set storage.Dataset, s *state, text []byte, op string) (*state, swap, error) {
 	if len(s.Layers)+1 > d.opts.MaxDepth {
 		return nil, swap{}, fault.New(op, fault.NoSpace, set.String(), fmt.Errorf("it has %d layers, the most there may be", len(s.Layers))).
 			WithRemedy("destroy a snapshot of it, or clone it with all its files")
@@ -141,23 +141,23 @@ func (e *Snapshot) Do(ctx context.Context) error {
 func (e *Snapshot) Undo(ctx context.Context) error { return e.undo(ctx, e.keepWritten(ctx, e.Name)) }
 
 // jail reads the state of a dataset that can have snapshots.
-func (d *Driver) jail(op string, set storage.Dataset, n storage.SnapshotName) (*state, string, error) {
+func (d *Driver) jail(op string, set storage.Dataset, n storage.SnapshotName) (*state, []byte, error) {
 	if err := n.Validate(); err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	if set.Kind == storage.Releases {
-		return nil, "", storage.NoSnapshots(op, set)
+		return nil, nil, storage.NoSnapshots(op, set)
 	}
 	return d.l.read(op, set)
 }
 
 // snapshot reads a jail that must have the snapshot n, and where among its snapshots that is.
-func (d *Driver) snapshot(op string, set storage.Dataset, n storage.SnapshotName) (s *state, text string, at int, err error) {
+func (d *Driver) snapshot(op string, set storage.Dataset, n storage.SnapshotName) (s *state, text []byte, at int, err error) {
 	if s, text, err = d.jail(op, set, n); err != nil {
-		return nil, "", 0, err
+		return nil, nil, 0, err
 	}
 	if at = s.snapshot(n); at < 0 {
-		return nil, "", 0, storage.NotFound(op, set.At(n))
+		return nil, nil, 0, storage.NotFound(op, set.At(n))
 	}
 	return s, text, at, nil
 }

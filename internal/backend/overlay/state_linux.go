@@ -111,32 +111,32 @@ func decode(text []byte) (*state, error) {
 
 // read gives d's state and its text. If d is not there the error is NotFound; if its state cannot
 // be read, Corrupt.
-func (l layout) read(op string, d storage.Dataset) (*state, string, error) {
+func (l layout) read(op string, d storage.Dataset) (*state, []byte, error) {
 	if err := d.Validate(); err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	s, text, err := readState(l.dir(d))
 	switch {
 	case err == nil:
 		return s, text, nil
 	case errors.Is(err, fs.ErrNotExist) && !exists(l.dir(d)):
-		return nil, "", storage.NotFound(op, d.Now())
+		return nil, nil, storage.NotFound(op, d.Now())
 	case errors.Is(err, fs.ErrPermission):
-		return nil, "", fault.New(op, fault.Denied, d.String(), err)
+		return nil, nil, fault.New(op, fault.Denied, d.String(), err)
 	default:
-		return nil, "", fault.New(op, fault.Corrupt, d.String(), err).
+		return nil, nil, fault.New(op, fault.Corrupt, d.String(), err).
 			WithRemedy("restore its " + stateFile + ", or destroy " + string(d.Name))
 	}
 }
 
-func readState(dir string) (*state, string, error) {
+func readState(dir string) (*state, []byte, error) {
 	text, err := atomicfile.ReadFile(filepath.Join(dir, stateFile))
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	s, err := decode(text)
 	if err != nil {
-		return nil, string(text), fmt.Errorf("%s: %w", stateFile, err)
+		return nil, text, fmt.Errorf("%s: %w", stateFile, err)
 	}
-	return s, string(text), nil
+	return s, text, nil
 }

@@ -27,8 +27,8 @@ type swap struct {
 // EventKey is the dataset.
 func (e *swap) EventKey() string { return e.Dataset.String() }
 
-func (d *Driver) swap(set storage.Dataset, id, old string, s *state) swap {
-	return swap{Root: string(d.l), Dataset: set, ID: id, Old: old, New: s.encode()}
+func (d *Driver) swap(set storage.Dataset, id string, old []byte, s *state) swap {
+	return swap{Root: string(d.l), Dataset: set, ID: id, Old: string(old), New: s.encode()}
 }
 
 // do makes the layer with fill (nil: there is none to make) and replaces the state.
