@@ -52,7 +52,7 @@ internal/backend/linuxns     : doctor events fault sandbox internal/atomicfile i
 internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
-internal/backend/all         : doctor events fault storage sandbox internal/backend/...
+internal/backend/all         : doctor events fault storage sandbox internal/run internal/backend/...
 .                            : doctor events fault history selector config jail release release/bootstrap release/embedded release/oci storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
 internal/nearest             :
 internal/itest               :

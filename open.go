@@ -118,6 +118,8 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		Locks:    h.locks,
 		Records:  records{j, registry},
 		Releases: h.sources,
+		Commands: h.backend.Commands,
+		Environ:  os.Environ,
 		Now:      time.Now,
 		ID:       h.id,
 		Wait:     o.Wait,
@@ -158,7 +160,7 @@ func (h *Host) Features(ctx context.Context) Features {
 // registry knows every effect that a journal of this host may hold.
 func (h *Host) registry() *events.Registry {
 	r := events.NewRegistry()
-	jail.Register(r, h.locks, h.backend.Sandbox)
+	jail.Register(r, h.locks, h.backend.Sandbox, h.backend.Commands)
 	h.backend.Register(r)
 	return r
 }

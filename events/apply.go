@@ -335,17 +335,24 @@ func withStep(s Step) context.Context { return &stepContext{s.l.context(), s} }
 // It must be called on the goroutine of that Do. It returns non-nil if the run was stopped, and nil
 // without an event if ctx is of no effect.
 func Report(ctx context.Context, v any) error {
-	if s, ok := ctx.Value(stepKey{}).(Step); ok {
+	if s, ok := StepOf(ctx); ok {
 		return s.Progress(v)
 	}
 	return nil
+}
+
+// StepOf gives the step of the effect whose Do or Undo was given ctx: for an effect with steps of its own. A child that fails
+// does not fail the effect, if its error is not returned. It must be used on the goroutine of that Do. False: ctx is of no effect.
+func StepOf(ctx context.Context) (Step, bool) {
+	s, ok := ctx.Value(stepKey{}).(Step)
+	return s, ok
 }
 
 // LogOf gives the log of the run whose effect was given ctx, nil if it has none (yet). A driver asks
 // it for what a child process must inherit so that recovery does not start before the child is gone;
 // see package journal.
 func LogOf(ctx context.Context) Log {
-	s, ok := ctx.Value(stepKey{}).(Step)
+	s, ok := StepOf(ctx)
 	if !ok {
 		return nil
 	}

@@ -6,16 +6,20 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/sandbox"
 )
 
-// Hook is the payload of a configured command that is run in the jail.
+// Hook is the payload of a configured command: exec_start and exec_stop are run in the jail, the others on the host.
 type Hook struct {
 	Subject
-	Property string // exec_start, exec_stop
+	Property string // exec_prestart, exec_created, exec_start, exec_poststart, exec_prestop, exec_stop, exec_poststop
 	Command  string // a line for the shell
 }
 
@@ -33,12 +37,13 @@ func (p *Hook) AppendAttrs(dst []slog.Attr) []slog.Attr {
 // hook runs the command that a property holds, if any, with the jail's shell, and waits for its end as
 // long as exec_timeout says. Another exit code than 0 is an error. What it says goes into the stream. What it leaves
 // running is the jail's.
-func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, property string) error {
+func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, env []string, property string) error {
 	command := i.value(property)
 	if command == "" {
 		return nil
 	}
-	return s.Do(&Hook{Subject{i.Name}, property, command}, func(s events.Step) error {
+	h := &Hook{Subject{i.Name}, property, command}
+	return s.Do(h, func(s events.Step) error {
 		bound := i.seconds("exec_timeout")
 		ctx, cancel := context.WithTimeout(s.Context(), bound)
 		defer cancel()
@@ -47,19 +52,80 @@ func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, property stri
 			return refused(property, i.Name, err)
 		}
 		defer console.Close() //nolint:errcheck // of a nil one, and of a log whose last words are not ours
-		exit, err := k.heard(ctx, s, i.Name, state, sandbox.Process{Args: []string{"/bin/sh", "-c", command}, User: i.user()}, property == "exec_start", console)
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			return fault.New(property, fault.Timeout, string(i.Name), fmt.Errorf("it did not end within %v", bound)).
-				WithRemedy("set exec_timeout higher, or let the command go into the background")
-		case err != nil:
+		env, err := k.clean(i, env)
+		if err != nil {
 			return refused(property, i.Name, err)
+		}
+		process := sandbox.Process{Args: []string{"/bin/sh", "-c", command}, Env: env, User: i.user()}
+		exit, err := k.heard(ctx, s, i.Name, state, process, property == "exec_start", console)
+		switch {
+		case err != nil:
+			return late(ctx, h, bound, err)
 		case exit.Status() != 0 || !exit.Known:
 			return fault.New(property, fault.Unknown, string(i.Name), errors.New(exit.String()))
 		}
 		s.Result(exit)
 		return nil
 	})
+}
+
+// clean is the environment of commands in the jail: env alone, or, where exec_clean is off, what is added to the caller's.
+func (k *Keeper) clean(i *Info, env []string) ([]string, error) {
+	env = slices.DeleteFunc(slices.Clone(env), func(e string) bool { return strings.HasPrefix(e, "PATH=") }) // it is the host's
+	if i.value("exec_clean") != "no" {
+		return env, nil
+	}
+	if k.Environ == nil {
+		return nil, fault.New("exec_clean", fault.Internal, string(i.Name), errors.New("the caller's environment is not known"))
+	}
+	callers := slices.DeleteFunc(k.Environ(), func(e string) bool { return strings.IndexByte(e, '=') <= 0 })
+	return append(callers, env...), nil
+}
+
+// hostPath is where commands on the host find programs, whatever the caller's PATH is.
+const hostPath = "PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
+
+// environment is what commands are told, on the host and in the jail: every property that holds as IOC_ and its name in
+// capitals, the jail's name, and, as far as there is one, its root directory and its number.
+func (k *Keeper) environment(i *Info, root string, state sandbox.State) []string {
+	env := []string{hostPath, "IOC_ID=" + string(i.Name), "IOC_NAME=" + string(i.Name)}
+	set := func(name, value string) {
+		if value != "" && strings.IndexByte(value, 0) < 0 {
+			env = append(env, "IOC_"+variable(name)+"="+value)
+		}
+	}
+	var names []string
+	for _, p := range config.Known() {
+		names = append(names, p.Name)
+	}
+	for _, d := range []*config.Data{i.Config, i.Default} {
+		names = append(names, d.Keys()...)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if name != "id" && name != "name" {
+			value, _ := i.Property(name)
+			set(name, value)
+		}
+	}
+	if p, ok := k.Sandbox.(sandbox.Pather); ok && root == "" {
+		root = p.RootPath(state)
+	}
+	set("jail_path", root)
+	if state.PID != 0 {
+		set("jid", strconv.Itoa(state.PID))
+	}
+	return env
+}
+
+// variable makes a name of the environment of a property's.
+func variable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '.' || r == '-' {
+			return '_'
+		}
+		return r
+	}, strings.ToUpper(name))
 }
 
 // heard runs a process in a jail until it ends and puts into the stream what it says. stays: the jail runs on

@@ -22,7 +22,11 @@ type Keeper struct {
 	Locks    Locks
 	Records  Records
 	Releases Releases
+	Commands Commands
 	Now      func() time.Time
+
+	// Environ is the caller's environment, which commands in a jail begin with where exec_clean is off.
+	Environ func() []string
 
 	// ID is what the kernel's names of the root's jails begin with. It is this root's alone.
 	ID string
@@ -75,10 +79,11 @@ const keyPrefix = "jail/"
 func Key(name Name) string { return keyPrefix + string(name) }
 
 // Register makes the effects of this package known. l is where a recovery takes the locks of the runs
-// that it undoes, d what the files of a running jail are reached by.
-func Register(r *events.Registry, l Locks, d sandbox.Driver) {
+// that it undoes, d what the files of a running jail are reached by, c what runs commands on the host.
+func Register(r *events.Registry, l Locks, d sandbox.Driver, c Commands) {
 	opener, _ := d.(sandbox.Opener)
 	transfer.Register(r, opener)
+	events.Register[Around](r, "jail.around.v1", events.Bind(func(a *Around) { a.commands = c }))
 	events.Register[Claim](r, "lock.claim.v1", events.Guard(func(ctx context.Context, c *Claim) (func(), error) {
 		return c.take(l, "recover", events.RunOf(ctx))
 	}))

@@ -10,11 +10,11 @@ import (
 	"github.com/libioc/ioc/events"
 )
 
-// A command's output goes into the stream every saidEvery, at most saidLines lines of it, each at most
-// saidColumns bytes long: a stream is kept, and people read no more.
+// A command's output goes into the stream every saidEvery, or when there are saidLines lines of it. Longer lines than
+// saidColumns bytes go there in pieces. Nothing is left out: who writes more than can be taken waits.
 const (
 	saidEvery   = 100 * time.Millisecond
-	saidLines   = 20
+	saidLines   = 64
 	saidColumns = 1 << 10
 	pipeHolds   = 64 << 10 // what a pipe may hold when its writer ends, see pipe(7)
 )
@@ -56,7 +56,7 @@ func (l *listener) hear() {
 		if over {
 			lines.finish()
 		}
-		if now := time.Now(); over || now.Sub(last) >= saidEvery {
+		if now := time.Now(); over || len(lines.out.Lines) >= saidLines || now.Sub(last) >= saidEvery {
 			last = now
 			if o := lines.take(); len(o.Lines) > 0 && !l.tell(o) {
 				return
@@ -148,7 +148,7 @@ func (l *listener) close() {
 	_ = l.r.Close() // a pipe
 }
 
-// splitter makes lines of a text, and keeps the last ones.
+// splitter makes lines of a text.
 type splitter struct {
 	begun []byte // a line whose end has not come
 	out   events.Output
@@ -183,10 +183,6 @@ func (p *splitter) finish() {
 }
 
 func (p *splitter) line(b []byte) {
-	if len(p.out.Lines) == saidLines {
-		p.out.Lines = append(p.out.Lines[:0], p.out.Lines[1:]...)
-		p.out.Omitted++
-	}
 	p.out.Lines = append(p.out.Lines, string(b))
 }
 

@@ -85,19 +85,45 @@ func (k *Keeper) Start(name Name) events.Op[sandbox.State] {
 		if err := sayUnused(s, &i); err != nil {
 			return sandbox.State{}, err
 		}
-		state, err := k.attach(s, name, spec)
+		state, err := k.attach(s, &i, spec)
 		if err != nil {
 			return sandbox.State{}, refused("start", name, err)
 		}
-		return state, k.hook(s, &i, state, "exec_start")
+		return state, k.begin(s, &i, spec.Root.Dir, state)
 	})
 }
 
+// begin runs the commands of a jail that is there. Until the start stands, prestop and exec_stop are what takes back
+// poststart and exec_start.
+func (k *Keeper) begin(s events.Step, i *Info, root string, state sandbox.State) error {
+	env := k.environment(i, root, state)
+	if err := k.hostHook(s, i, env, "exec_created"); err != nil {
+		return err
+	}
+	if err := k.hook(s, i, state, env, "exec_start"); err != nil {
+		return err
+	}
+	if i.value("exec_stop") != "" {
+		s.OnRollback("exec_stop", func(s events.Step) error {
+			_ = k.hook(s, i, state, env, "exec_stop") // it is in the stream, and the jail is ended next
+			return nil
+		})
+	}
+	if around := k.around(i, env, "exec_poststart", "exec_prestop"); around != nil && around.First.Command != "" {
+		return s.Apply(around)
+	}
+	return nil
+}
+
 // attach makes the jail run and retains what that took.
-func (k *Keeper) attach(s events.Step, name Name, spec sandbox.Spec) (state sandbox.State, err error) {
+func (k *Keeper) attach(s events.Step, i *Info, spec sandbox.Spec) (state sandbox.State, err error) {
+	name := i.Name
 	effects, err := k.Sandbox.Start(spec)
 	if err != nil {
 		return state, err
+	}
+	if around := k.around(i, k.environment(i, spec.Root.Dir, state), "exec_prestart", "exec_poststop"); around != nil {
+		effects = append([]events.Effect{around}, effects...)
 	}
 	err = s.Do(&Attach{Subject{name}, spec}, func(s events.Step) error {
 		if err := s.Retain(Key(name)); err != nil {

@@ -15,7 +15,7 @@ import (
 
 // StopOptions say how a jail is stopped.
 type StopOptions struct {
-	// Force leaves out what the jail has a say in: exec_stop, and the time its processes have to end.
+	// Force leaves out what others have a say in: exec_prestop, exec_stop, and the time the jail's processes have to end.
 	Force bool
 }
 
@@ -91,7 +91,11 @@ func (k *Keeper) stop(s events.Step, i *Info, o StopOptions) error {
 	}
 	// A jail whose own command fails is stopped all the same: what went wrong is in the stream.
 	if !o.Force {
-		if err := k.hook(s, i, i.Sandbox, "exec_stop"); err != nil && s.Context().Err() != nil {
+		env := k.environment(i, k.rootDir(s.Context(), i), i.Sandbox)
+		if err := k.hostHook(s, i, env, "exec_prestop"); err != nil && s.Context().Err() != nil {
+			return err
+		}
+		if err := k.hook(s, i, i.Sandbox, env, "exec_stop"); err != nil && s.Context().Err() != nil {
 			return err
 		}
 	}
@@ -109,6 +113,18 @@ func (k *Keeper) stop(s events.Step, i *Info, o StopOptions) error {
 	}
 	i.stopped()
 	return nil
+}
+
+// rootDir is the directory that is a jail's root, empty if it is made of layers.
+func (k *Keeper) rootDir(ctx context.Context, i *Info) string {
+	if i.value("exec_prestop") == "" && i.value("exec_stop") == "" {
+		return "" // nobody asks
+	}
+	root, err := k.Storage.Root(ctx, storage.Jail(i.Name))
+	if err != nil {
+		return "" // its files are gone: the jail is stopped all the same
+	}
+	return root.Dir
 }
 
 // terminate asks all processes to end and waits for it, at most until ctx is done.

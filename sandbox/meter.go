@@ -25,3 +25,9 @@ type Opener interface {
 	// RESOLVE_IN_ROOT. One that does not run is fault.NotFound.
 	OpenRoot(ctx context.Context, state State) (*os.File, error)
 }
+
+// Pather is implemented by drivers whose jails' roots have a name on the host while they run.
+type Pather interface {
+	// RootPath names the root directory of a running jail; empty: it has no name.
+	RootPath(state State) string
+}

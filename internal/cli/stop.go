@@ -10,7 +10,7 @@ import (
 type stopOptions struct{ force bool }
 
 func (o *stopOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "kill its processes at once: no exec_stop, no stop_timeout")
+	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "kill its processes at once: no exec_prestop, no exec_stop, no stop_timeout")
 }
 
 func (o *stopOptions) options() ioc.StopOptions { return ioc.StopOptions{Force: o.force} }

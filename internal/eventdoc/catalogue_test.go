@@ -55,6 +55,7 @@ func catalogue() []events.Payload {
 
 		&run.Cmd{},
 
+		&jail.Around{},
 		&jail.Attach{},
 		&jail.Collect{},
 		&jail.Copy{},

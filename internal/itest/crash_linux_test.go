@@ -62,7 +62,7 @@ func (m *matrix) sweep(t *testing.T, s *scenario) {
 	t.Helper()
 	w := m.dry(t, s)
 	right := m.expect(t, s, w)
-	cells := choose(w)
+	cells := choose(w, s.sample)
 	t.Logf("%d points, %d cells, a run takes %v", len(w.Points), len(cells), w.Took.Round(time.Millisecond))
 	for _, c := range cells {
 		t.Run(c.name, func(t *testing.T) {
@@ -84,7 +84,7 @@ type cell struct {
 
 // choose gives the cells: one at every point and, in a long run, many between the points and at any time.
 // An ordinary run has one in the middle of every effect, and an ordinary user's a sample.
-func choose(w eventstest.World) (cells []cell) {
+func choose(w eventstest.World, sampled bool) (cells []cell) {
 	between, anytime := 1, 0
 	if long() {
 		between, anytime = 8, 40
@@ -110,7 +110,7 @@ func choose(w eventstest.World) (cells []cell) {
 		after := w.Took * time.Duration(n+1) / time.Duration(anytime)
 		cells = append(cells, cell{fmt.Sprintf("time-%02d", n+1), eventstest.Kill{After: max(after, 1)}})
 	}
-	if ordinary() && !long() {
+	if (ordinary() || sampled) && !long() {
 		var sample []cell
 		for i := 0; i < len(cells); i += 5 {
 			sample = append(sample, cells[i])

@@ -2,6 +2,7 @@ package itest
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -22,6 +23,8 @@ type scenario struct {
 	// turns say from which point on which world is right; until the first it is the one before, and from
 	// the commit on the one after. Without any, that is all there is.
 	turns []turn
+
+	sample bool // an ordinary run kills at every fifth of its points only
 }
 
 // turn is a point with the world that is right from there on.
@@ -67,6 +70,13 @@ func all() []scenario {
 		}},
 		{name: "start-hook", from: hooked, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Start())
+		}},
+		// What commands on the host did is taken back by others.
+		{name: "start-around", sample: true, from: created, before: surrounds, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Start())
+		}},
+		{name: "stop-around", sample: true, from: created, before: both(surrounds, starts), turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Stop(none))
 		}},
 		{name: "stop", from: created, before: starts, turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Stop(none))
@@ -212,6 +222,25 @@ func all() []scenario {
 		recovery("rollback", history, dies("committed-jail.rollback", "rollback")),
 		recovery("destroy", history, dies("committed-jail.destroy", "destroy")),
 		recovery("fetch", empty, dies("end-release.unpack", "fetch")),
+	}
+}
+
+// surrounds lets the jail's start and stop run commands on the host.
+func surrounds(h *ioc.Host) error {
+	mark := filepath.Join(h.Root(), "mark")
+	_, err := h.Jail("web").Set(context.Background(), map[string]string{
+		"exec_prestart": ": > " + mark, "exec_poststart": ": > " + mark + "2", "exec_prestop": "true", "exec_poststop": "rm -f " + mark + "*",
+	})
+	return err
+}
+
+// both does one after the other.
+func both(first, second func(h *ioc.Host) error) func(h *ioc.Host) error {
+	return func(h *ioc.Host) error {
+		if err := first(h); err != nil {
+			return err
+		}
+		return second(h)
 	}
 }
 

@@ -63,7 +63,13 @@ func (p *process) start(ctx context.Context) error {
 	}
 	p.exec = exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...) //nolint:gosec // starting what it is given is this package's purpose
 	p.exec.Dir = p.Dir
-	p.exec.Env = append(append(p.exec.Environ(), p.Env...), "LC_ALL=C")
+	p.exec.Env = p.Env
+	if !p.Bare {
+		p.exec.Env = append(append(p.exec.Environ(), p.Env...), "LC_ALL=C")
+	}
+	if p.exec.Env == nil {
+		p.exec.Env = []string{} // nil would be the caller's
+	}
 	p.exec.Stdin = p.Stdin
 	p.exec.ExtraFiles = p.leash.with(p.ExtraFiles)
 	p.exec.WaitDelay = p.linger() // for Stdin only: a reader that blocks must not keep Wait

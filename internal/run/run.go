@@ -50,6 +50,9 @@ type Cmd struct {
 	// Env is added to the caller's environment, as KEY=value. LC_ALL is C whatever it says.
 	Env []string
 
+	// Bare leaves out the caller's environment and LC_ALL: Env is all of it.
+	Bare bool
+
 	// Stdin is the command's input; nil: empty. An *os.File is given to the command as it is.
 	Stdin io.Reader
 

@@ -1,6 +1,8 @@
 package all
 
 import (
+	"context"
+
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/sandbox"
 	"github.com/libioc/ioc/storage"
@@ -12,10 +14,16 @@ type Backend struct {
 	Storage  storage.Driver
 	Sandbox  sandbox.Driver
 	Register func(*events.Registry) // makes known the effects of both
+	Commands Commands               // what jails want to be run on the host
 
 	// DryRun says that all of it is in this process and ends with it. Nothing outside is touched: there
 	// are no directories, no lock files, and the journal is in memory too.
 	DryRun bool
+}
+
+// Commands runs lines for a shell on the host; see package jail.
+type Commands interface {
+	Run(ctx context.Context, line string, env []string, said func(line string)) error
 }
 
 // Places are where a back end keeps what it must find again.

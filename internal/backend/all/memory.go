@@ -9,9 +9,10 @@ import (
 func Memory() Backend {
 	files, kernel := mem.New(nil), mem.NewKernel()
 	return Backend{
-		Name:    "memory",
-		Storage: files,
-		Sandbox: kernel,
+		Name:     "memory",
+		Storage:  files,
+		Sandbox:  kernel,
+		Commands: silence{},
 		Register: func(r *events.Registry) {
 			files.Register(r)
 			kernel.Register(r)

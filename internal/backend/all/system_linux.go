@@ -28,9 +28,10 @@ func System(p Places) (Backend, error) {
 		return Backend{}, err
 	}
 	return Backend{
-		Name:    "linux",
-		Storage: files,
-		Sandbox: linuxns.New(linuxns.Options{Run: run, Group: "ioc-" + p.ID}),
+		Name:     "linux",
+		Commands: shell{},
+		Storage:  files,
+		Sandbox:  linuxns.New(linuxns.Options{Run: run, Group: "ioc-" + p.ID}),
 		Register: func(r *events.Registry) {
 			overlay.Register(r)
 			zfs.Register(r)

@@ -20,6 +20,7 @@ import (
 var (
 	_ sandbox.Meter  = (*Driver)(nil)
 	_ sandbox.Opener = (*Driver)(nil)
+	_ sandbox.Pather = (*Driver)(nil)
 )
 
 // Measure asks the jail's cgroups, and its processes for what they do not count.
@@ -136,7 +137,7 @@ func (d *Driver) OpenRoot(_ context.Context, j sandbox.State) (*os.File, error) 
 		return nil, err
 	}
 	defer fd.Close()
-	path := "/proc/" + itoa(j.PID) + "/root"
+	path := d.RootPath(j)
 	root, err := os.OpenFile(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fault.New("open", kindOf(err), "root of jail "+j.ID, bare(err))
@@ -146,4 +147,12 @@ func (d *Driver) OpenRoot(_ context.Context, j sandbox.State) (*os.File, error) 
 		return nil, fault.New("open", fault.NotFound, "jail "+j.ID, errors.New(string(sandbox.Gone)))
 	}
 	return root, nil
+}
+
+// RootPath is the kernel's name for the root of the first process.
+func (d *Driver) RootPath(j sandbox.State) string {
+	if j.PID == 0 {
+		return ""
+	}
+	return "/proc/" + itoa(j.PID) + "/root"
 }
