@@ -41,7 +41,7 @@ release                      : events fault storage internal/atomicfile internal
 release/embedded             : fault
 release/bootstrap            : events fault release internal/download internal/run
 release/oci                  : events fault release internal/download
-jail                         : doctor events fault config selector release storage sandbox internal/atomicfile internal/lock internal/nearest internal/transfer
+jail                         : doctor events fault config selector release storage sandbox internal/atomicfile internal/graph internal/lock internal/nearest internal/transfer
 internal/filetree            : fault storage
 internal/transfer            : events fault release sandbox storage internal/filetree
 internal/backend/mem         : doctor events fault storage sandbox
@@ -54,6 +54,7 @@ internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
 internal/backend/all         : doctor events fault storage sandbox internal/run internal/backend/...
 .                            : doctor events fault history selector config jail release release/bootstrap release/embedded release/oci storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
+internal/graph               :
 internal/nearest             :
 internal/itest               :
 internal/itest/pool          :
@@ -75,8 +76,9 @@ const planned = `events/eventstest storage/storagetest sandbox/sandboxtest relea
 // pure lists all that a package of the centre may import of the standard library: nothing that
 // reaches an operating system. Everybody else may import what risky does not reserve.
 var pure = map[string]string{
-	"fault":    "context errors fmt slices strconv strings time",
-	"selector": "cmp errors fmt math slices strconv strings",
+	"fault":          "context errors fmt slices strconv strings time",
+	"internal/graph": "cmp maps slices",
+	"selector":       "cmp errors fmt math slices strconv strings",
 	"events": `bufio bytes cmp context encoding encoding/binary encoding/hex encoding/json errors fmt hash/crc32 io iter
 		log/slog maps math math/bits math/rand/v2 reflect runtime runtime/debug slices sort strconv strings sync sync/atomic
 		time unicode unicode/utf8 unsafe`,

@@ -41,7 +41,8 @@ func (g *JailsGenerator) Create(o CreateOptions) events.Op[[]jail.Info] {
 	return g.h.keeper.CreateAll(g.names, o).With(g.h.preset...)
 }
 
-// Start starts the jails in the order of their priority: all of them, or none that was not running.
+// Start starts the jails, and before them those that they depend on. One that cannot be started stops those that
+// depend on it and nobody else, unless o.Atomic lets all of them start or none.
 func (g *JailsGenerator) Start(o SeveralOptions) events.Op[struct{}] {
 	return g.h.keeper.StartAll(g.names, o).With(g.h.preset...)
 }

@@ -124,7 +124,7 @@ func scenarios() []scenario {
 			return erase(h.JailsGenerator("w-1", "w-2", "w-3").Create(ioc.CreateOptions{}))
 		}, nil},
 		{"start-several", three, func(h *testHost) operation {
-			return erase(h.JailsGenerator("w-1", "w-2", "w-3").Start(ioc.SeveralOptions{}))
+			return erase(h.JailsGenerator("w-1", "w-2", "w-3").Start(ioc.SeveralOptions{Atomic: true}))
 		}, nil},
 		{"destroy-several", three, func(h *testHost) operation {
 			return erase(h.JailsGenerator("w-1", "w-2", "w-3").Destroy(ioc.DestroyOptions{}))

@@ -33,7 +33,8 @@ func group(topic string, linux, freebsd Support, lack string, all []Property) []
 // jails are about a jail as such.
 func jails() []Property {
 	return group(topicJail, Works, Later, lackFreeBSD, []Property{
-		{Name: "boot", Type: Bool, Default: "no", Help: "marks the jail for whoever starts jails when the host boots"},
+		{Name: "boot", Type: Bool, Default: "no", Help: "start the jail when the host boots: ioc start --rc"},
+		{Name: "depends", Help: "the jails that are started before this one, as selectors separated by blanks"},
 		{Name: "host_hostname", Type: Hostname, When: AtStart, Help: "the jail's host name; none: its own name"},
 		{Name: "notes", Help: "a remark for people"},
 		{Name: "priority", Type: Int, Default: "0", Help: "the order in which jails are started: lower ones first"},

@@ -14,9 +14,6 @@ func hooks() []Property {
 		{Name: "exec_stop", Help: "shell command that is run in the jail before it is stopped"},
 		{Name: "exec_timeout", Type: Seconds, Default: "600", Help: "how long each of these commands may take; then it is killed, with all that it started"},
 	})
-	all = append(all, group(topicHook, Later, Later, "ioc starts jails one by one", []Property{
-		{Name: "depends", When: AtStart, Help: "the jails to start first, as selectors separated by blanks"},
-	})...)
 	all = append(all, group(topicHook, Never, Later, "Linux has no numbered routing tables for processes", []Property{
 		{Name: "exec_fib", Type: Int, Default: "1", When: AtStart, Help: "the routing table that commands use"},
 	})...)

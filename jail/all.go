@@ -15,17 +15,22 @@ import (
 	"github.com/libioc/ioc/storage"
 )
 
-// StartAll starts jails in the order of their priority, lower ones first; those of the same priority are
-// started at the same time. Jails that run are skipped. When one cannot be started, those that were started by
-// this operation are stopped again, unless o lets each count for itself.
+// StartAll starts jails, and those that they depend on, at the same time as far as they do not wait for each
+// other: a jail waits for those that it depends on, and for those of a lower priority. Jails that run are skipped.
+//
+// A jail that cannot be started leaves nothing behind; those that depend on it are not started, and what was started
+// only for those that are not is stopped again. What is started stays so, with o.Atomic only if all are.
+// Jails that depend on each other in a circle are a *CycleError, and nothing is started; with o.Ignore the others are.
 func (k *Keeper) StartAll(names []Name, o SeveralOptions) events.Op[struct{}] {
 	if len(names) == 1 {
 		return events.Map(k.Start(names[0]), func(sandbox.State) (none struct{}) { return none })
 	}
 	return k.operate(several{
-		verb: "start", names: names, ignore: o.Ignore,
-		waves: k.byPriority("start", names, o, false),
-		each:  func(g *events.Group, t *tally, n Name) { add(g, t, k.Start(n)) },
+		verb: "start", names: names, ignore: !o.Atomic,
+		order: func(s events.Step) ([]*node, error) {
+			return k.survey().order(s.Context(), ordering{op: "start", names: names, ignore: o.Ignore})
+		},
+		each: func(g *events.Group, t *tally, n *node) { add(g, t, n, k.startAlone(n.name)) },
 	})
 }
 
@@ -37,21 +42,30 @@ func (k *Keeper) StopAll(names []Name, stop StopOptions, o SeveralOptions) event
 	}
 	return k.operate(several{
 		verb: "stop", names: names, ignore: o.Ignore, final: true,
-		waves: k.byPriority("stop", names, o, true),
-		each:  func(g *events.Group, t *tally, n Name) { add(g, t, k.Stop(n, stop)) },
+		order: func(s events.Step) ([]*node, error) { return k.stopOrder(s.Context(), names, o.Ignore) },
+		each:  func(g *events.Group, t *tally, n *node) { add(g, t, n, k.Stop(n.name, stop)) },
 	})
 }
 
-// RestartAll restarts jails in the order in which StartAll starts them. A jail that is restarted stays so:
-// when one cannot be restarted, those that have begun go to their end, and no other begins.
+// RestartAll restarts jails in the order in which StartAll starts them, and starts those that they depend on
+// and that do not run. A jail that is restarted stays so: when one cannot be restarted, those that have begun go to
+// their end, and no other begins.
 func (k *Keeper) RestartAll(names []Name, stop StopOptions, o SeveralOptions) events.Op[struct{}] {
 	if len(names) == 1 {
 		return k.Restart(names[0], stop)
 	}
 	return k.operate(several{
 		verb: "restart", names: names, ignore: o.Ignore, final: true,
-		waves: k.byPriority("restart", names, o, false),
-		each:  func(g *events.Group, t *tally, n Name) { add(g, t, k.Restart(n, stop)) },
+		order: func(s events.Step) ([]*node, error) {
+			return k.survey().order(s.Context(), ordering{op: "restart", names: names, ignore: o.Ignore, again: true})
+		},
+		each: func(g *events.Group, t *tally, n *node) {
+			if n.extra {
+				add(g, t, n, k.startAlone(n.name))
+				return
+			}
+			add(g, t, n, k.restartAlone(n.name, stop))
+		},
 	})
 }
 
@@ -62,7 +76,7 @@ func (k *Keeper) CreateAll(names []Name, o CreateOptions) events.Op[[]Info] {
 	}
 	x := several{
 		verb: "create", names: names,
-		each: func(g *events.Group, t *tally, n Name) { add(g, t, k.Create(n, o)) },
+		each: func(g *events.Group, t *tally, n *node) { add(g, t, n, k.Create(n.name, o)) },
 	}
 	if o.Source == (storage.Origin{}) {
 		if o.Release == "" {
@@ -89,24 +103,24 @@ func (k *Keeper) DestroyAll(names []Name, o DestroyOptions) events.Op[struct{}] 
 	}
 	return k.operate(several{
 		verb: "destroy", names: names,
-		waves: func(s events.Step) ([][]Name, error) {
+		order: func(s events.Step) ([]*node, error) {
 			losses, err := k.Losses(s.Context(), names, o)
 			if err != nil {
 				return nil, err
 			}
 			var wants []Want
-			var waves [][]Name
+			var levels [][]Name
 			for _, l := range losses {
-				for len(waves) <= l.level {
-					waves = append(waves, nil)
+				for len(levels) <= l.level {
+					levels = append(levels, nil)
 				}
-				waves[l.level] = append(waves[l.level], l.Jail)
+				levels[l.level] = append(levels[l.level], l.Jail)
 				wants = append(wants, Want{Dataset: storage.Jail(l.Jail)})
 			}
 			_, err = k.Enter(s, "destroy", wants...)
-			return waves, err
+			return waves(levels), err
 		},
-		each: func(g *events.Group, t *tally, n Name) { add(g, t, k.Destroy(n, o)) },
+		each: func(g *events.Group, t *tally, n *node) { add(g, t, n, k.Destroy(n.name, o)) },
 	})
 }
 
@@ -187,37 +201,6 @@ func (k *Keeper) Losses(ctx context.Context, names []Name, o DestroyOptions) ([]
 		return strings.Compare(string(a.Jail), string(b.Jail))
 	})
 	return out, nil
-}
-
-// byPriority gives waves of jails of the same priority. A jail that does not exist fails all before the first
-// begins, unless each counts for itself; then, as one that is broken, it says so when it is worked on.
-func (k *Keeper) byPriority(op string, names []Name, o SeveralOptions, reverse bool) func(events.Step) ([][]Name, error) {
-	return func(s events.Step) ([][]Name, error) {
-		waves := map[int][]Name{}
-		for _, n := range distinct(names) {
-			priority := 0
-			i, err := k.Look(s.Context(), n)
-			if err == nil {
-				priority, _ = strconv.Atoi(i.value("priority"))
-			} else if !o.Ignore {
-				return nil, refused(op, n, err)
-			}
-			waves[priority] = append(waves[priority], n)
-		}
-		var order []int
-		for p := range waves {
-			order = append(order, p)
-		}
-		slices.Sort(order)
-		if reverse {
-			slices.Reverse(order)
-		}
-		all := make([][]Name, 0, len(order))
-		for _, p := range order {
-			all = append(all, waves[p])
-		}
-		return all, nil
-	}
 }
 
 // Numbered are the names of count jails that are alike: base-1 and so on.

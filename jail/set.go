@@ -69,8 +69,8 @@ func (k *Keeper) SetAll(names []Name, properties map[string]string) events.Op[[]
 			_, err := k.canonical(properties, nil) // once, and not of each
 			return err
 		},
-		each: func(g *events.Group, t *tally, n Name) {
-			add(g, t, events.Map(k.Set(n, properties), func(changed []Changed) []Changed {
+		each: func(g *events.Group, t *tally, n *node) {
+			add(g, t, n, events.Map(k.Set(n.name, properties), func(changed []Changed) []Changed {
 				mu.Lock()
 				defer mu.Unlock()
 				all = append(all, changed...)
@@ -187,6 +187,11 @@ func (k *Keeper) canonical(properties map[string]string, old *config.Data) (map[
 		if set[key] != config.None {
 			if err := k.supported(key); err != nil {
 				all = append(all, err)
+			}
+			if key == depends {
+				if _, err := parseDepends(set[key]); err != nil {
+					all = append(all, fault.New("property", fault.Unknown, key, err))
+				}
 			}
 		}
 	}

@@ -1,12 +1,10 @@
 package jail
 
 import (
-	"errors"
 	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/storage"
@@ -17,10 +15,13 @@ const lanes = 8
 
 // SeveralOptions say how one operation goes about several jails.
 type SeveralOptions struct {
-	// Ignore lets every jail count for itself: one that fails does not stop the others, what was done to
-	// them stays, and the operation fails in the end. Without it the operation is one: if a jail fails, what
-	// was done to the others is taken back, as far as what was done can be.
+	// Ignore lets every jail count for itself: one that fails, or that there is not, does not stop the others,
+	// what was done to them stays, and the operation fails in the end.
 	Ignore bool
+
+	// Atomic lets a start be of all jails or of none. Without it a jail that cannot be started stops those
+	// that depend on it, and nobody else. Other operations do not look at it.
+	Atomic bool
 }
 
 // Several is the payload of one operation on several jails.
@@ -67,7 +68,7 @@ type several struct {
 	verb   string
 	names  []Name
 	shares []Want // what the operation needs beside the jails
-	ignore bool
+	ignore bool   // each counts for itself
 
 	// final: what was done to one jail cannot be taken back, or must not be. Then a failure lets the others that
 	// have begun go to their end, and no other begin.
@@ -76,11 +77,10 @@ type several struct {
 	width int                       // at most so many at once; 0: lanes
 	first func(s events.Step) error // done before all else when the locks are held; may be nil
 
-	// waves puts the names into the order in which they are worked on: all of one wave at once, and one
-	// wave after the other. Nil: all at once.
-	waves func(s events.Step) ([][]Name, error)
+	// order says which jails wait for which. Nil: all at once.
+	order func(s events.Step) ([]*node, error)
 
-	each func(g *events.Group, t *tally, n Name) // adds the one jail's operation
+	each func(g *events.Group, t *tally, n *node) // adds the one jail's operation
 }
 
 // operate makes one operation of all. A name that is given twice counts once.
@@ -104,77 +104,40 @@ func (k *Keeper) operate(x several) events.Op[struct{}] {
 				return none, err
 			}
 		}
-		waves := [][]Name{x.names}
-		if x.waves != nil {
-			if waves, err = x.waves(s); err != nil {
+		nodes := wave(x.names)
+		if x.order != nil {
+			if nodes, err = x.order(s); err != nil {
 				return none, err
 			}
 		}
-		return none, x.work(s, waves)
+		return none, x.work(s, nodes)
 	})
 }
 
-func (x *several) work(s events.Step, waves [][]Name) error {
+func (x *several) work(s events.Step, nodes []*node) error {
+	width := x.width
+	if width == 0 {
+		width = lanes
+	}
 	t := tally{ignore: x.ignore, final: x.final}
-	opts := []events.GroupOption{events.Limit(lanes)}
-	if x.width > 0 {
-		opts[0] = events.Limit(x.width)
+	var opts []events.GroupOption
+	if slices.ContainsFunc(nodes, func(n *node) bool { return len(n.after) > 0 }) {
+		t.turns = make(chan struct{}, width) // a lane that waits for another one must not take its place
+	} else {
+		opts = append(opts, events.Limit(width))
 	}
 	if x.ignore || x.final {
 		opts = append(opts, events.Settle())
 	}
-	var all []error
-	for _, wave := range waves {
-		err := s.Group(func(g *events.Group) {
-			for _, n := range wave {
-				x.each(g, &t, n)
-			}
-		}, opts...)
-		if all = append(all, err); err != nil && !x.ignore || s.Context().Err() != nil {
-			break
+	err := s.Group(func(g *events.Group) {
+		for _, n := range nodes {
+			x.each(g, &t, n)
 		}
-	}
-	err := errors.Join(all...)
-	if err == nil && t.done.Load() == 0 {
+	}, opts...)
+	if err == nil && t.worked.Load() == 0 {
 		err = events.Skip("all of it is so")
 	}
 	return err
-}
-
-// tally is how the jails of one operation fare.
-type tally struct {
-	ignore, final bool
-	done          atomic.Int64 // to which something was done
-	failed        atomic.Bool
-}
-
-// add lets op be one lane.
-func add[T any](g *events.Group, t *tally, op events.Op[T]) {
-	events.Go(g, op.After(t.begin), func(s events.Step, _ T, err error) error { return t.end(s, err) })
-}
-
-// begin skips a jail that is not to be begun any more.
-func (t *tally) begin(events.Step) error {
-	if t.final && !t.ignore && t.failed.Load() {
-		return events.Skip("left as it is, because another one failed")
-	}
-	return nil
-}
-
-// end makes final what is to stay.
-func (t *tally) end(s events.Step, err error) error {
-	if _, skip := errors.AsType[*events.SkipError](err); skip {
-		return err
-	}
-	if err != nil {
-		t.failed.Store(true)
-		return err
-	}
-	t.done.Add(1)
-	if t.ignore || t.final {
-		return s.Seal()
-	}
-	return nil
 }
 
 func distinct(names []Name) []Name {

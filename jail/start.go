@@ -58,9 +58,17 @@ func (p *Unused) AppendAttrs(dst []slog.Attr) []slog.Attr {
 	return append(dst, slog.String("properties", strings.Join(p.Properties, " ")))
 }
 
-// Start starts a jail. One that runs is skipped; one that is dead is cleaned up first. When it fails
-// nothing of it is left and the jail is stopped.
-func (k *Keeper) Start(name Name) events.Op[sandbox.State] {
+// Start starts a jail, and before it those that it depends on and that do not run. One that runs is skipped; one
+// that is dead is cleaned up first. When it fails nothing of it is left, and all of them are as they were.
+func (k *Keeper) Start(name Name) events.Op[sandbox.State] { return k.start(name, k.dependencies) }
+
+// startAlone starts a jail; what it depends on is its caller's business.
+func (k *Keeper) startAlone(name Name) events.Op[sandbox.State] {
+	return k.start(name, func(events.Step, *Info) error { return nil })
+}
+
+// start does first when it is known that the jail can be started.
+func (k *Keeper) start(name Name, first func(events.Step, *Info) error) events.Op[sandbox.State] {
 	return events.New(&Start{Subject{name}}, func(s events.Step) (sandbox.State, error) {
 		if _, err := k.Enter(s, "start", Want{Dataset: storage.Jail(name)}); err != nil {
 			return sandbox.State{}, err
@@ -77,6 +85,9 @@ func (k *Keeper) Start(name Name) events.Op[sandbox.State] {
 		}
 		if err := i.check("start"); err != nil {
 			return sandbox.State{}, err
+		}
+		if err := first(s, &i); err != nil {
+			return sandbox.State{}, refused("start", name, err)
 		}
 		spec, err := k.spec(s.Context(), &i)
 		if err != nil {

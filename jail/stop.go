@@ -161,9 +161,18 @@ func (*Restart) EventType() string { return "jail.restart" }
 // EventTitle is for people.
 func (p *Restart) EventTitle() string { return "restart " + string(p.Jail) }
 
-// Restart stops a jail and starts it as it is configured now. One that does not run is started. If the
-// start fails the jail is stopped, properly, and the error says so.
+// Restart stops a jail and starts it as it is configured now. One that does not run is started. What it
+// depends on is started before it is stopped. If the start fails the jail is stopped, properly, and the error says so.
 func (k *Keeper) Restart(name Name, o StopOptions) events.Op[struct{}] {
+	return k.restart(name, o, k.dependencies)
+}
+
+// restartAlone restarts a jail; what it depends on is its caller's business.
+func (k *Keeper) restartAlone(name Name, o StopOptions) events.Op[struct{}] {
+	return k.restart(name, o, func(events.Step, *Info) error { return nil })
+}
+
+func (k *Keeper) restart(name Name, o StopOptions, first func(events.Step, *Info) error) events.Op[struct{}] {
 	return events.New(&Restart{Subject{name}}, func(s events.Step) (none struct{}, err error) {
 		if _, err := k.Enter(s, "restart", Want{Dataset: storage.Jail(name)}); err != nil {
 			return none, err
@@ -181,10 +190,13 @@ func (k *Keeper) Restart(name Name, o StopOptions) events.Op[struct{}] {
 				return none, refused("restart", name, err)
 			}
 		}
+		if err := first(s, &i); err != nil {
+			return none, refused("restart", name, err)
+		}
 		if _, err := events.Call(s, k.Stop(name, o)); err != nil {
 			return none, refused("restart", name, err)
 		}
-		if _, err := events.Call(s, k.Start(name)); err != nil {
+		if _, err := events.Call(s, k.startAlone(name)); err != nil {
 			return none, refused("restart", name, fmt.Errorf("it is stopped, because it could not be started again: %w", err))
 		}
 		return none, nil

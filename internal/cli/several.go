@@ -16,13 +16,15 @@ state!=running, "priority<5", "memoryuse>=1G", boot=yes,-. Names add up, everyth
 every jail. "-" or nothing as a value means that it is not set; \ takes the meaning from the character after it.`
 
 // severalOptions say how one operation goes about several jails.
-type severalOptions struct{ ignore bool }
+type severalOptions struct{ ignore, atomic bool }
 
 func (o *severalOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&o.ignore, "ignore", "i", false, "let every jail count for itself: go on after one that fails")
 }
 
-func (o *severalOptions) options() ioc.SeveralOptions { return ioc.SeveralOptions{Ignore: o.ignore} }
+func (o *severalOptions) options() ioc.SeveralOptions {
+	return ioc.SeveralOptions{Ignore: o.ignore, Atomic: o.atomic}
+}
 
 // jails are those that the arguments of a command choose.
 func (c *call) jails(cmd *cobra.Command, terms []string) (*ioc.JailsGenerator, error) {
@@ -36,6 +38,16 @@ func (c *call) startable(cmd *cobra.Command, terms []string) (*ioc.JailsGenerato
 	})
 }
 
+// booting are those that are to run when the machine does, narrowed down by the arguments.
+func (c *call) booting(cmd *cobra.Command, terms []string) (*ioc.JailsGenerator, error) {
+	return c.among(cmd, terms, func(i jail.Info) bool { return i.Value("boot") == "yes" && i.Value("template") != "yes" })
+}
+
+// started are those that run, or have left something of a run, narrowed down by the arguments.
+func (c *call) started(cmd *cobra.Command, terms []string) (*ioc.JailsGenerator, error) {
+	return c.among(cmd, terms, func(i jail.Info) bool { return !i.Started.IsZero() && i.Value("template") != "yes" })
+}
+
 func (c *call) choose(cmd *cobra.Command, terms []string, keep func(jail.Info) bool) (*ioc.JailsGenerator, error) {
 	host, err := c.open()
 	if err != nil {
@@ -46,6 +58,15 @@ func (c *call) choose(cmd *cobra.Command, terms []string, keep func(jail.Info) b
 	ignore, _ := cmd.Flags().GetBool("ignore") //nolint:errcheck // not every command has it
 	if plain(terms) && (ignore || len(terms) == 1) {
 		return host.JailsGenerator(terms...), nil
+	}
+	return c.among(cmd, terms, keep)
+}
+
+// among are the jails that terms choose, as far as keep does, too.
+func (c *call) among(cmd *cobra.Command, terms []string, keep func(jail.Info) bool) (*ioc.JailsGenerator, error) {
+	host, err := c.open()
+	if err != nil {
+		return nil, err
 	}
 	all, err := host.Select(c.ctx, terms)
 	if err != nil {

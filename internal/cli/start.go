@@ -4,22 +4,36 @@ import "github.com/spf13/cobra"
 
 func (c *call) start() *cobra.Command {
 	var o severalOptions
+	var boot bool
 	cmd := c.command(&cobra.Command{
 		Use:   "start [OPTIONS] JAIL...",
 		Short: "start jails",
-		Long: `Starts jails in the order of their property priority, lower ones first, and those of the same priority
-at the same time. A jail that runs is left alone; one that has died is cleaned up first.
+		Long: `Starts jails, and before them those that their property depends names and that do not run, at the same time
+as far as they need not wait for each other: a jail waits for those that it depends on, and for those of a lower
+priority. A jail that runs is left alone; one that has died is cleaned up first.
 
-It is one operation: if one of the jails cannot be started, those that were started with it are stopped
-again. With --ignore each counts for itself: the others are started and stay so, and the exit code is 1.
+It is one operation. A jail that cannot be started leaves nothing behind; those that depend on it are not started
+and say so, and what was started only for them is stopped again. The others stay, and the exit code is 1. With --atomic
+all of them are started, or none. Jails that depend on each other in a circle are found before anything is started.
+
+With --rc the jails that are started are those whose property boot says yes, without templates, and each counts for
+itself: it is what a machine does when it boots. JAIL narrows them down.
 
 Templates are left out unless they are named. ` + selectorHelp,
 		Example: `ioc start web
 ioc start db web
-ioc start --ignore ALL`,
-		Args: operands("JAIL..."),
+ioc start --atomic tags=mail
+ioc start --rc`,
+		Args: unless(&boot, operands("JAIL...")),
 	}, func(cmd *cobra.Command, args []string) error {
-		jails, err := c.startable(cmd, args)
+		choose := c.startable
+		if boot {
+			if o.atomic {
+				return misuse(cmd, "--rc and --atomic contradict each other")
+			}
+			choose, o.ignore = c.booting, true
+		}
+		jails, err := choose(cmd, args)
 		if err != nil {
 			return err
 		}
@@ -27,5 +41,7 @@ ioc start --ignore ALL`,
 		return err
 	})
 	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&o.atomic, "atomic", false, "start all of them or none")
+	cmd.Flags().BoolVar(&boot, "rc", false, "start the jails with boot=yes")
 	return cmd
 }

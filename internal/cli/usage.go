@@ -52,6 +52,16 @@ func atLeast(n int, names ...string) cobra.PositionalArgs {
 	}
 }
 
+// unless wants what args wants where the option is not given.
+func unless(option *bool, args cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, words []string) error {
+		if *option {
+			return nil
+		}
+		return args(cmd, words)
+	}
+}
+
 // pairs reads NAME=VALUE arguments.
 func pairs(cmd *cobra.Command, args []string) (map[string]string, error) {
 	all := make(map[string]string, len(args))

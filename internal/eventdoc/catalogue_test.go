@@ -57,6 +57,7 @@ func catalogue() []events.Payload {
 
 		&jail.Around{},
 		&jail.Attach{},
+		&jail.Await{},
 		&jail.Collect{},
 		&jail.Copy{},
 		&jail.Promote{},
@@ -67,6 +68,7 @@ func catalogue() []events.Payload {
 		&jail.Claim{},
 		&jail.Console{},
 		&jail.Create{},
+		&jail.Dependencies{},
 		&jail.Destroy{},
 		&jail.DestroySnapshot{},
 		&jail.Detach{},

@@ -16,7 +16,7 @@ import (
 func TestCrash(t *testing.T) {
 	m := &matrix{worlds: map[string]eventstest.World{}}
 	for _, s := range all() {
-		if ordinary() && !slices.Contains(strings.Fields(ordinaryScenarios), s.name) {
+		if s.only || ordinary() && !slices.Contains(strings.Fields(ordinaryScenarios), s.name) {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
@@ -68,8 +68,15 @@ func (m *matrix) sweep(t *testing.T, s *scenario) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			e := s.harness()
-			if right != nil {
+			switch {
+			case right != nil:
 				e.Allowed = oneOf(t, c.worlds(right, w)...)
+			case s.any != nil:
+				worlds := []string{w.Before, w.After}
+				for _, name := range s.any {
+					worlds = append(worlds, m.named(t, name, w))
+				}
+				e.Allowed = oneOf(t, worlds...)
 			}
 			eventstest.Crash(t, e, w, c.kill, uint64(c.kill.Point)+uint64(c.kill.Late)+uint64(c.kill.After))
 		})

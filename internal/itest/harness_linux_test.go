@@ -99,6 +99,31 @@ func copies(h *ioc.Host) error {
 	return h.Jail("web").Clone(context.Background(), "copy", ioc.CloneOptions{})
 }
 
+// depends makes a second jail, and lets the first one depend on it.
+func depends(h *ioc.Host) error {
+	if err := copies(h); err != nil {
+		return err
+	}
+	_, err := h.Jail("web").Set(context.Background(), map[string]string{"depends": "copy"})
+	return err
+}
+
+// dependsRunning is the same, and both run.
+func dependsRunning(h *ioc.Host) error {
+	if err := depends(h); err != nil {
+		return err
+	}
+	return starts(h)
+}
+
+// branches makes two more jails: the first depends on one of them.
+func branches(h *ioc.Host) error {
+	if err := depends(h); err != nil {
+		return err
+	}
+	return h.Jail("web").Clone(context.Background(), "third", ioc.CloneOptions{Properties: map[string]string{"depends": "", "exec_start": ""}})
+}
+
 // perishes starts the jail and kills its first process.
 func perishes(h *ioc.Host) error {
 	state, err := h.JailGenerator("web").Start().Do(context.Background())

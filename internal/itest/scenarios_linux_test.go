@@ -25,6 +25,10 @@ type scenario struct {
 	turns []turn
 
 	sample bool // an ordinary run kills at every fifth of its points only
+	// any are scenarios whose worlds are right, too, from any point on: what happens in lanes has no order.
+	any []string
+
+	only bool // its world is of use to others, and it is not killed itself
 }
 
 // turn is a point with the world that is right from there on.
@@ -197,8 +201,51 @@ func all() []scenario {
 		{name: "create-several", from: released, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.JailsGenerator("w-1", "w-2", "w-3").Create(ioc.CreateOptions{Release: base}))
 		}},
-		{name: "start-several", from: created, before: copies, op: func(h *ioc.Host, _ string) eventstest.Operation {
-			return eventstest.Run(h.JailsGenerator("web", "copy").Start(ioc.SeveralOptions{}))
+		{name: "start-atomic", from: created, before: copies, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.JailsGenerator("web", "copy").Start(ioc.SeveralOptions{Atomic: true}))
+		}},
+		// One jail and what it depends on are one operation: all of it or nothing.
+		{name: "start-dependencies", from: created, before: depends, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Start())
+		}},
+		// Several without that count for themselves: who has started stays.
+		{
+			name: "start-several", from: created, before: depends, sample: true, any: []string{"start-copy"},
+			op: func(h *ioc.Host, _ string) eventstest.Operation {
+				return eventstest.Run(h.JailsGenerator("web", "copy").Start(ioc.SeveralOptions{}))
+			},
+		},
+		{name: "start-copy", from: created, before: depends, only: true, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.JailGenerator("copy").Start())
+		}},
+		// What nobody asked for stays as soon as one does who needs it.
+		{
+			name: "start-branch", from: created, before: branches,
+			sample: true, any: []string{"start-branch-1", "start-branch-2", "start-branch-12", "start-branch-13"},
+			op: func(h *ioc.Host, _ string) eventstest.Operation {
+				return eventstest.Run(h.JailsGenerator("web", "third").Start(ioc.SeveralOptions{}))
+			},
+		},
+		branch("1", "copy"), branch("2", "third"), branch("12", "copy", "third"), branch("13", "copy", "web"),
+		// Stops are final one by one, and those of dependants come first.
+		{
+			name: "stop-several", from: created, before: dependsRunning, sample: true, any: []string{"stop-web"},
+			op: func(h *ioc.Host, _ string) eventstest.Operation {
+				return eventstest.Run(h.JailsGenerator("web", "copy").Stop(none, ioc.SeveralOptions{}))
+			},
+		},
+		{name: "stop-web", from: created, before: dependsRunning, only: true, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Stop(none))
+		}},
+		// A jail in the middle of its restart is stopped when it is broken off; what it depends on was restarted before.
+		{
+			name: "restart-several", from: created, before: dependsRunning, sample: true, any: []string{"stop-web", "stop-copy"},
+			op: func(h *ioc.Host, _ string) eventstest.Operation {
+				return eventstest.Run(h.JailsGenerator("web", "copy").Restart(none, ioc.SeveralOptions{}))
+			},
+		},
+		{name: "stop-copy", from: created, before: dependsRunning, only: true, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.JailGenerator("copy").Stop(none))
 		}},
 		{name: "destroy-several", from: history, before: copies, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.JailsGenerator("web", "copy").Destroy(ioc.DestroyOptions{}))
@@ -242,6 +289,13 @@ func both(first, second func(h *ioc.Host) error) func(h *ioc.Host) error {
 		}
 		return second(h)
 	}
+}
+
+// branch is the world in which only these jails run.
+func branch(name string, jails ...string) scenario {
+	return scenario{name: "start-branch-" + name, from: created, before: branches, only: true, op: func(h *ioc.Host, _ string) eventstest.Operation {
+		return eventstest.Run(h.JailsGenerator(jails...).Start(ioc.SeveralOptions{}))
+	}}
 }
 
 func mends(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(h.Mend()) }
