@@ -48,7 +48,7 @@ func (p *Exec) AppendAttrs(dst []slog.Attr) []slog.Attr {
 
 func (p *Exec) program() string {
 	if len(p.Args) == 0 {
-		return ""
+		return "the usual command"
 	}
 	return p.Args[0]
 }

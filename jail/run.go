@@ -34,6 +34,10 @@ func (p *Run) EventTitle() string { return (&Exec{p.Subject, p.Args}).EventTitle
 // the command cannot be started, all of that is undone. As soon as it runs, the jail is there to stay: it
 // may hold what nobody could bring back, and others can enter and stop it while the command runs.
 //
+// What the command leaves open is as the image says that the jail's release was made of: an entrypoint that comes before
+// its arguments, the arguments if there are none, variables, user and directory. Without an image, no arguments are
+// a login shell.
+//
 // A temporary jail is never there for others. Making and starting it are steps that are taken back when the
 // command has ended: by this process, or by a recovery if it is killed.
 func (k *Keeper) Run(name Name, o RunOptions) events.Op[sandbox.Exit] {
@@ -101,8 +105,8 @@ func (k *Keeper) temporary(s events.Step, name Name, o RunOptions) (exit sandbox
 		if err != nil {
 			return err
 		}
-		if o.Exec.Process.User.Name == "" && o.Exec.Process.User.UID == 0 {
-			o.Exec.Process.User = i.user()
+		if err := k.usual(s.Context(), &i, &o.Exec.Process); err != nil {
+			return refused("run", name, err)
 		}
 		session, err := k.join(s, state, o.Exec)
 		if err != nil {
@@ -120,14 +124,14 @@ func (k *Keeper) temporary(s events.Step, name Name, o RunOptions) (exit sandbox
 	return exit, err
 }
 
-// enter starts the command as the jail's configured user.
+// enter starts the command.
 func (k *Keeper) enter(s events.Step, name Name, state sandbox.State, o ExecOptions) (sandbox.Session, error) {
 	i, err := k.running(s.Context(), "run", name)
 	if err != nil {
 		return nil, err
 	}
-	if o.Process.User.Name == "" && o.Process.User.UID == 0 {
-		o.Process.User = i.user()
+	if err := k.usual(s.Context(), &i, &o.Process); err != nil {
+		return nil, refused("run", name, err)
 	}
 	session, err := k.join(s, state, o)
 	return session, refused("run", name, err)

@@ -135,8 +135,9 @@ func (c *call) runCommand() *cobra.Command {
 	cmd := c.command(&cobra.Command{
 		Use:   "run [OPTIONS] JAIL [COMMAND [ARGUMENT...]]",
 		Short: "run a command in a jail that is made and started for it",
-		Long: `Creates the jail if it is missing, starts it if it does not run, and runs a command in it, or a shell if
-none is given: one operation. If the command cannot be run, all of it is taken back. Once it runs the jail
+		Long: `Creates the jail if it is missing, starts it if it does not run, and runs a command in it: one operation.
+Without a command it is what the image says that the jail's release was made of, or a shell; an image's
+entrypoint comes before the command, and its variables, user and directory are those that no option names. If the command cannot be run, all of it is taken back. Once it runs the jail
 is there to stay.
 
 With --rm the jail, which must not be there yet, is there for the command only: when that has ended it is stopped and
@@ -163,14 +164,10 @@ ioc run --release mydebian build make -C /src`,
 		if err != nil {
 			return err
 		}
-		command := args[1:]
-		if len(command) == 0 {
-			command = loginShell()
-		}
 		s := c.session(false, c.wantsTerminal(&o))
 		return s.run(host.JailGenerator(args[0]).Run(ioc.RunOptions{
 			Create:    create.options(set),
-			Exec:      s.options(o.process(command)),
+			Exec:      s.options(o.process(args[1:])),
 			Temporary: temporary,
 		}))
 	})
