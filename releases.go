@@ -1,6 +1,7 @@
 package ioc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -24,6 +25,10 @@ type FetchOptions struct {
 	Source release.Source // nil: the one that is known by the name
 	SHA256 string         // of what is read, in hexadecimal; empty: it is believed
 	Policy release.Policy // what an archive may contain
+
+	// Key is the public key with which an archive must be signed, of minisign or signify: a file or the key itself.
+	// Signature is a file or a URL; empty: From, or the name of the Source, with ".minisig" after it.
+	Key, Signature string
 }
 
 // Releases lists all releases in the order of their names. Broken ones are among them.
@@ -39,8 +44,22 @@ func (h *Host) Fetch(o FetchOptions) events.Op[release.Info] {
 		return events.New(&release.Importing{Name: name}, func(events.Step) (i release.Info, _ error) { return i, err }).
 			With(h.preset...)
 	}
-	op := release.Import(h.backend.Storage, release.ImportOptions{Name: name, Source: src, SHA256: o.SHA256, Policy: o.Policy})
+	op := release.Import(h.backend.Storage, release.ImportOptions{
+		Name: name, Source: src, SHA256: o.SHA256, Policy: o.Policy, Signed: h.sources.signed(o, src),
+	})
 	return op.After(h.alone("fetch", name, true)).With(h.preset...)
+}
+
+// signed is who must have signed what is fetched.
+func (x sources) signed(o FetchOptions, src release.Source) release.Signature {
+	if o.Key == "" && o.Signature == "" {
+		return release.Signature{}
+	}
+	where := o.Signature
+	if where == "" {
+		where = cmp.Or(o.From, src.String()) + ".minisig"
+	}
+	return release.Signature{Key: o.Key, Where: where, Cache: x.cache}
 }
 
 // DestroyRelease destroys a release that no jail uses. If jails use it, it is fault.Busy with a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type ImportOptions struct {
 	Source Source
 	SHA256 string // of what is read, in hexadecimal; empty: it is believed
 	Policy Policy
+	Signed Signature        // by whom what is read must be signed
 	Now    func() time.Time // the clock; nil: the system's
 }
 
@@ -94,6 +96,10 @@ func load(s events.Step, d storage.Driver, o ImportOptions) (Info, error) {
 			return Info{}, err
 		}
 	}
+	signed, err := o.Signed.verifier(s)
+	if err != nil {
+		return Info{}, err
+	}
 	if err := f.Stage().Apply(s); err != nil {
 		return Info{}, err
 	}
@@ -107,9 +113,12 @@ func load(s events.Step, d storage.Driver, o ImportOptions) (Info, error) {
 	}
 	// What is written into the filling goes with it if anything fails from here on.
 	if b, ok := src.(Builder); ok && f.Dir() != "" {
+		if err = signed.check(); err != nil {
+			return Info{}, err
+		}
 		err = build(s, f, b, o, want, &i)
 	} else {
-		err = s.Do(&Unpacking{o.Name}, func(s events.Step) error { return unpack(s, f, src, o, want, &i) })
+		err = s.Do(&Unpacking{o.Name}, func(s events.Step) error { return unpack(s, f, src, o, want, signed, &i) })
 	}
 	if err != nil {
 		return Info{}, err
@@ -120,20 +129,27 @@ func load(s events.Step, d storage.Driver, o ImportOptions) (Info, error) {
 	return i, f.Publish().Apply(s)
 }
 
-func unpack(s events.Step, f storage.Filling, src Source, o ImportOptions, want string, i *Info) error {
+func unpack(s events.Step, f storage.Filling, src Source, o ImportOptions, want string, signed *verifier, i *Info) error {
 	ctx := s.Context()
 	tree, err := f.Tree(ctx)
 	if err != nil {
 		return err
 	}
+	var read io.Writer
+	if signed != nil {
+		read = signed
+	}
 	got, err := src.Write(ctx, Target{
-		Tree: tree, Dir: f.Dir(), Policy: o.Policy,
+		Tree: tree, Dir: f.Dir(), Policy: o.Policy, Read: read,
 		Progress: func(done, total int64) error {
 			return s.Progress(events.Amount{Done: done, Total: total, Unit: "bytes"})
 		},
 	})
 	if err := errors.Join(err, tree.Close()); err != nil {
 		return err
+	}
+	if err := signed.check(); err != nil {
+		return fault.New("", fault.Unknown, o.Source.String(), err)
 	}
 	return i.of(got, o, want)
 }

@@ -1,5 +1,12 @@
 package release
 
+import (
+	"errors"
+	"fmt"
+
+	"github.com/libioc/ioc/fault"
+)
+
 // Policy says what an archive may contain. The zero Policy is right for a root file system from
 // somewhere.
 type Policy struct {
@@ -25,6 +32,16 @@ const (
 	Drop               // it is left out
 	Refuse             // the import fails
 )
+
+// ParseRule reads "keep", "drop" and "refuse".
+func ParseRule(s string) (Rule, error) {
+	for r, word := range map[Rule]string{Keep: "keep", Drop: "drop", Refuse: "refuse"} {
+		if s == word {
+			return r, nil
+		}
+	}
+	return Usual, fault.New("", fault.Invalid, fmt.Sprintf("%q", s), errors.New("it is neither keep nor drop nor refuse"))
+}
 
 func (r Rule) or(usual Rule) Rule {
 	if r == Usual {

@@ -46,6 +46,7 @@ type Target struct {
 	Tree   storage.Tree
 	Dir    string // the same as a directory of the host; empty: there is none
 	Policy Policy
+	Read   io.Writer // is given what is read of a single archive, as it is read; nil: nobody wants it
 	// Progress is to be called now and then, on Write's goroutine. Total is 0 if it is not known. An
 	// error ends the import.
 	Progress func(done, total int64) error

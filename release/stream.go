@@ -3,8 +3,11 @@ package release
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"sync/atomic"
+
+	"github.com/libioc/ioc/fault"
 )
 
 // input counts what is read, and ends when ctx does. A decompressor may read ahead on its own goroutine.
@@ -13,6 +16,7 @@ type input struct {
 	ctx  context.Context //nolint:containedctx // io.Reader has no other way
 	hash io.Writer
 	n    atomic.Int64
+	bad  atomic.Bool // it could not be read
 	end  tail
 }
 
@@ -21,10 +25,15 @@ func (in *input) Read(p []byte) (int, error) {
 		return 0, context.Cause(in.ctx)
 	}
 	n, err := in.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		in.bad.Store(true)
+	}
 	in.n.Add(int64(n))
 	in.end.remember(p[:n])
 	if in.hash != nil {
-		_, _ = in.hash.Write(p[:n]) // a hash does not fail
+		if _, bad := in.hash.Write(p[:n]); bad != nil {
+			return n, bad
+		}
 	}
 	return n, err
 }
@@ -39,6 +48,20 @@ func (t *tail) remember(p []byte) {
 	}
 	copy(t[:], t[len(p):])
 	copy(t[len(t)-len(p):], p)
+}
+
+// unpacked is what a decompressor makes of an input. What it does not understand is the input's fault.
+type unpacked struct {
+	io.Reader
+	in *input
+}
+
+func (u *unpacked) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !u.in.bad.Load() && u.in.ctx.Err() == nil {
+		err = fault.New("", fault.Corrupt, "", err).WithRemedy("get it again")
+	}
+	return n, err
 }
 
 // budget is a reader of which only so much may come.

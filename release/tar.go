@@ -21,7 +21,7 @@ import (
 // extract writes the archive r to t. Size is what r is expected to have, for the progress; 0: nobody knows.
 func extract(ctx context.Context, r io.Reader, size int64, t Target) (Written, error) {
 	x := newExtractor(ctx, t)
-	x.size = size
+	x.size, x.read = size, t.Read
 	digest, _, err := x.archive(r)
 	if err == nil && x.got.Files == 0 {
 		err = fault.New("", fault.Invalid, "", errors.New("it holds no files"))
@@ -38,6 +38,7 @@ type extractor struct {
 	ctx     context.Context //nolint:containedctx // it lives as long as one import
 	t       Target
 	in      *input
+	read    io.Writer // is given what is read, too; may be nil
 	plain   *budget
 	before  int64 // read of the archives before this one
 	size    int64 // of all of them; 0: not known
@@ -71,6 +72,9 @@ func (x *extractor) full() error {
 func (x *extractor) archive(r io.Reader) (packed, plain string, err error) {
 	hash := sha256.New()
 	x.in = &input{r: r, ctx: x.ctx, hash: hash}
+	if x.read != nil {
+		x.in.hash = io.MultiWriter(hash, x.read)
+	}
 	content, format, end, err := decompress(x.in)
 	if err != nil {
 		return "", "", wrongArchive(err)
@@ -78,7 +82,7 @@ func (x *extractor) archive(r io.Reader) (packed, plain string, err error) {
 	defer end()
 	// What is between the files is bounded too: headers come in any number and size.
 	inner := sha256.New()
-	x.plain = &budget{r: content, left: x.left + x.limit/4 + x.entries*1024, full: x.full()}
+	x.plain = &budget{r: &unpacked{content, x.in}, left: x.left + x.limit/4 + x.entries*1024, full: x.full()}
 	if x.layers != nil && format != "tar" {
 		x.plain.hash = inner
 	}
@@ -320,6 +324,9 @@ func invalid(why string) error { return fault.New("", fault.Invalid, "", errors.
 func wrongArchive(err error) error {
 	if fault.KindOf(err) != fault.Unknown {
 		return err
+	}
+	if errors.Is(err, tar.ErrHeader) {
+		return fault.New("", fault.Corrupt, "", err).WithRemedy("get it again")
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return fault.New("", fault.Corrupt, "", errors.New("the archive was cut off"))

@@ -12,7 +12,7 @@ import (
 
 func (c *call) fetch() *cobra.Command {
 	var o ioc.FetchOptions
-	var tar string
+	var tar, setuid, devices string
 	cmd := c.command(&cobra.Command{
 		Use:   "fetch [OPTIONS] [ADDRESS] [RELEASE]",
 		Short: "get a release that jails can be made from",
@@ -58,8 +58,22 @@ docker export mycontainer | ioc fetch --from-tar - myimage`,
 		if len(args) > 0 && ioc.IsAddress(args[0]) {
 			o.From, args = args[0], args[1:]
 		}
-		if o.SHA256 != "" && tar == "" && o.From == "" {
-			return misuse(cmd, "--sha256 needs an archive: --from-tar, or an address")
+		for _, flag := range []string{"sha256", "key", "signature"} {
+			if cmd.Flags().Changed(flag) && tar == "" && o.From == "" {
+				return misuse(cmd, "--%s needs an archive: --from-tar, or an address", flag)
+			}
+		}
+		if o.Signature != "" && o.Key == "" || tar == "-" && o.Key != "" && o.Signature == "" {
+			return misuse(cmd, "a signature is told by --key and --signature")
+		}
+		for flag, rule := range map[string]*release.Rule{"setuid": &o.Policy.Setuid, "devices": &o.Policy.Devices} {
+			if !cmd.Flags().Changed(flag) {
+				continue
+			}
+			var err error
+			if *rule, err = release.ParseRule(cmd.Flags().Lookup(flag).Value.String()); err != nil {
+				return misuse(cmd, "--%s: %v", flag, err)
+			}
 		}
 		if len(args) == 1 {
 			o.Name = args[0]
@@ -88,5 +102,10 @@ docker export mycontainer | ioc fetch --from-tar - myimage`,
 	})
 	cmd.Flags().StringVar(&tar, "from-tar", "", "make it of the archive in this `FILE`; -: of standard input")
 	cmd.Flags().StringVar(&o.SHA256, "sha256", "", "refuse an archive whose digest is not `HEX`")
+	cmd.Flags().StringVar(&o.Key, "key", "", "refuse an archive that is not signed with this `KEY` of minisign or signify: a file, or the key itself")
+	cmd.Flags().StringVar(&o.Signature, "signature", "", "the signature is in this `FILE` or at this URL, and not beside the archive with .minisig after its name")
+	cmd.Flags().StringVar(&setuid, "setuid", "keep", "keep, drop or refuse setuid and setgid bits in an archive: `RULE`")
+	cmd.Flags().StringVar(&devices, "devices", "drop", "keep, drop or refuse device nodes in an archive: `RULE`")
+	cmd.Flags().Int64Var(&o.Policy.Bytes, "max-size", 0, "refuse an archive whose files have more than `BYTES`; 0: 64 GiB")
 	return cmd
 }

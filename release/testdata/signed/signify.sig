@@ -1,0 +1,2 @@
+untrusted comment: verify with s.pub
+RWRA9/gReuiAIlNxLgAD1yk/J1nmyrOiNM8J38BcB8XOb4pwfCIVAmV5ozQ0alnMdes9XrndhdO8pXSY1Z3ySRtxpAcetlz7twc=
