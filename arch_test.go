@@ -35,16 +35,18 @@ events/eventstest            : events fault journal
 config                       : fault internal/nearest
 storage                      : events fault
 sandbox                      : events fault
+network                      : events fault
 storage/storagetest          : events events/eventstest fault journal storage
 sandbox/sandboxtest          : events events/eventstest fault journal sandbox
+network/networktest          : events events/eventstest fault journal network
 release                      : events fault storage internal/atomicfile internal/download internal/filetree
 release/embedded             : fault
 release/bootstrap            : events fault release internal/download internal/run
 release/oci                  : events fault release internal/download
-jail                         : doctor events fault config selector release storage sandbox internal/atomicfile internal/graph internal/lock internal/nearest internal/transfer
+jail                         : doctor events fault config network selector release storage sandbox internal/atomicfile internal/graph internal/lock internal/nearest internal/transfer
 internal/filetree            : fault storage
 internal/transfer            : events fault release sandbox storage internal/filetree
-internal/backend/mem         : doctor events fault storage sandbox
+internal/backend/mem         : doctor events fault network storage sandbox
 internal/backend/overlay     : doctor events fault storage internal/atomicfile internal/filetree internal/lock internal/run
 internal/backend/zfs         : events fault storage internal/atomicfile internal/filetree internal/run
 internal/backend/zfs/scratch :
@@ -52,7 +54,8 @@ internal/backend/linuxns     : doctor events fault sandbox internal/atomicfile i
 internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
-internal/backend/all         : doctor events fault storage sandbox internal/run internal/backend/...
+internal/backend/vethbridge  : doctor events fault network
+internal/backend/all         : doctor events fault network storage sandbox internal/run internal/backend/...
 .                            : doctor events fault history selector config jail release release/bootstrap release/embedded release/oci storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
 internal/graph               :
 internal/nearest             :
@@ -94,7 +97,7 @@ var risky = map[string]struct{ who, why string }{
 		"journal history events/eventstest internal/atomicfile internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli internal/bench internal/download sandbox sandbox/sandboxtest jail",
 		"kernel calls belong to a mechanism; the sandbox contract and those who speak it use the names of signals and errors",
 	},
-	"net":      {"release release/... internal/backend/... internal/download internal/cli", "the domain does not talk to a network"},
+	"net":      {"release release/... network internal/backend/... internal/download internal/cli", "the domain does not talk to a network; network writes down hardware addresses"},
 	"net/http": {"release release/... internal/download internal/cli", "the domain does not talk to a network"},
 	"log":      {"", "the domain emits events; commands use log/slog, the domain only its Attr"},
 	"plugin":   {"", "back ends are listed in internal/backend/all"},
@@ -108,6 +111,7 @@ var thirdParty = map[string]string{
 	"github.com/google/go-cmp":               "events/eventstest storage/storagetest sandbox/sandboxtest",
 	"github.com/elastic/go-seccomp-bpf":      "internal/backend/linuxns",
 	"github.com/moby/sys/mountinfo":          "internal/backend/linuxns internal/backend/overlay internal/backend/zfs sandbox/sandboxtest storage/storagetest",
+	"github.com/vishvananda/netlink":         "internal/backend/vethbridge",
 	"github.com/ulikunitz/xz":                "release",
 	"golang.org/x/crypto":                    "release",
 	"github.com/klauspost/compress":          "release release/embedded internal/backend/overlay",

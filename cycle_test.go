@@ -162,8 +162,8 @@ func TestSet(t *testing.T) {
 	started(t, h)
 	web := h.JailGenerator("web")
 	was := h.text(t)
-	err := want(t, fault.Invalid, web.Set(map[string]string{"notes": "x", "memoryus": "1G", "vnet": "yes", "boot": "maybe"}))
-	for _, part := range []string{"memoryus", "vnet", "boot", "maybe"} {
+	err := want(t, fault.Invalid, web.Set(map[string]string{"notes": "x", "memoryus": "1G", "hostid_strict_check": "yes", "ip4_addr": "eth0|10.0.0.1", "boot": "maybe"}))
+	for _, part := range []string{"memoryus", "hostid_strict_check", "ip4_addr", "no prefix length", "boot", "maybe"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("got %q, want it to name %q", err, part)
 		}
@@ -172,7 +172,7 @@ func TestSet(t *testing.T) {
 		t.Errorf("remedies: got %q", got)
 	}
 	want(t, fault.Invalid, web.Set(map[string]string{"release": "other"}))
-	want(t, fault.NotSupported, web.Set(map[string]string{"vnet": "yes"}))
+	want(t, fault.NotSupported, web.Set(map[string]string{"hostid_strict_check": "yes"}))
 	if is := h.text(t); is != was {
 		t.Errorf("a refused change changed\n%s\nto\n%s", was, is)
 	}
@@ -270,16 +270,16 @@ func TestBrokenBreaksNobody(t *testing.T) {
 func TestWhatFreeBSDBrought(t *testing.T) {
 	h := newHost(t, ioc.Options{})
 	created(t, h)
-	h.write(t, "web", "config.json", `{"release": "embedded", "vnet": true, "hostid": "x", "ip4_addr": "em0|10.0.0.1", "allow_mount": "none"}`)
+	h.write(t, "web", "config.json", `{"release": "embedded", "hostid_strict_check": true, "hostid": "x", "vnet_interfaces": "em0", "allow_mount": "none"}`)
 	evs, _, err := eventstest.Record(t, h.JailGenerator("web").Start())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := eventstest.Outline(evs); !strings.Contains(got, "end jail.unused web: skipped (no effect on this host: ip4_addr, vnet)") {
+	if got := eventstest.Outline(evs); !strings.Contains(got, "end jail.unused web: skipped (no effect on this host: hostid_strict_check, vnet_interfaces)") {
 		t.Errorf("got\n%s", got)
 	}
 	must(t, h.JailGenerator("web").Set(map[string]string{"notes": "x"}))
-	for _, key := range []string{"vnet", "hostid", "ip4_addr", "notes"} {
+	for _, key := range []string{"hostid_strict_check", "hostid", "vnet_interfaces", "notes"} {
 		if _, ok := in(t, h.Jail("web"), jail.Running).Config.Get(key); !ok {
 			t.Errorf("%s is lost", key)
 		}

@@ -115,6 +115,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	h.keeper = &jail.Keeper{
 		Storage:  h.backend.Storage,
 		Sandbox:  h.backend.Sandbox,
+		Network:  h.backend.Network,
 		Locks:    h.locks,
 		Records:  records{j, registry},
 		Releases: h.sources,

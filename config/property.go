@@ -104,16 +104,14 @@ func Lookup(name string) (Property, bool) {
 			Name: name, Type: Text, Default: None, Help: "the user's own", Topic: topicJail, Linux: Works, FreeBSD: Later,
 		}, true
 	}
-	if nic, ok := strings.CutSuffix(name, macSuffix); ok && validKey(nic) == nil && !strings.Contains(nic, ".") {
-		return group(topicNetwork, Later, Later, lackNetwork, []Property{
-			{Name: name, Type: List, When: AtStart, Help: "the MAC addresses of " + nic + " and of its other end"},
-		})[0], true
+	for _, p := range perInterface() {
+		if nic, ok := strings.CutSuffix(name, p.Name); ok && validKey(nic) == nil && !strings.Contains(nic, ".") {
+			p.Name, p.Help = name, fmt.Sprintf(p.Help, nic)
+			return p, true
+		}
 	}
 	return Property{}, false
 }
-
-// macSuffix ends the names that begin with an interface's.
-const macSuffix = "_mac"
 
 // identity lists libioc's names that are the jail's name, which is its dataset's and not configured.
 func identity() []string { return []string{"id", "name", "uuid"} }

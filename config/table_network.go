@@ -1,21 +1,21 @@
 package config
 
-const lackNetwork = "ioc makes no networks"
-
 // networks connect a jail.
 func networks() []Property {
-	all := group(topicNetwork, Later, Later, lackNetwork, []Property{
-		{Name: "defaultrouter", Help: "the IPv4 router, as ADDRESS or ADDRESS@NIC"},
-		{Name: "defaultrouter6", Help: "the IPv6 router, as ADDRESS or ADDRESS@NIC"},
+	all := group(topicNetwork, Works, Later, lackFreeBSD, []Property{
+		{Name: "defaultrouter", Help: "the IPv4 router, as ADDRESS or ADDRESS@NIC; a bridge that ioc makes gets this address"},
+		{Name: "defaultrouter6", Help: "the IPv6 router, as ADDRESS or ADDRESS@NIC; a bridge that ioc makes gets this address"},
 		{Name: "interfaces", Type: List, Help: "the jail's interfaces and their bridges, each as NIC:BRIDGE; NIC::BRIDGE keeps it apart from others"},
-		{Name: "ip4_addr", Type: List, Help: "IPv4 addresses, each as NIC|ADDRESS/PREFIX or NIC|dhcp"},
-		{Name: "ip6_addr", Type: List, Help: "IPv6 addresses, each as NIC|ADDRESS/PREFIX or NIC|accept_rtadv"},
+		{Name: "ip4_addr", Type: List, Help: "IPv4 addresses, each as NIC|ADDRESS/PREFIX or NIC|auto"},
+		{Name: "ip6_addr", Type: List, Help: "IPv6 addresses, each as NIC|ADDRESS/PREFIX, NIC|auto or NIC|accept_rtadv"},
 		{Name: "mac_prefix", Default: "02ff60", Help: "how MAC addresses begin, in hexadecimal digits"},
-		{Name: "nat", Type: Bool, Default: "no", Help: "let the jail reach the outside by the host's address"},
-		{Name: "nat_forwards", Type: List, Help: "ports of the host that lead to the jail, each as tcp(PORT) or tcp(HOST:JAIL)"},
-		{Name: "resolver", Default: "/etc/resolv.conf", Help: "the host's file to copy, or name servers separated by semicolons"},
-		{Name: "vnet", Type: Bool, Default: "no", Help: "the jail has a network stack of its own"},
+		{Name: "resolver", Default: "/etc/resolv.conf", Help: "the host's file to copy, or name servers separated by semicolons; /dev/null: neither"},
+		{Name: "vnet", Type: Bool, Help: "yes: the jail has a network stack of its own; no: it has the host's; none: nothing but a loopback interface"},
 	})
+	all = append(all, group(topicNetwork, Later, Later, "ioc does not translate addresses yet", []Property{
+		{Name: "nat", Type: Bool, Default: "no", Help: "let the jail reach the outside by the host's address"},
+		{Name: "nat_forwards", Type: List, Help: "ports of the host that lead to the jail, each as tcp(PORT) or tcp(JAIL:HOST)"},
+	})...)
 	all = append(all, group(topicNetwork, Never, Later, "interfaces of Linux are made for a jail, not given to it", []Property{
 		{Name: "vnet_interfaces", Type: List, Help: "interfaces of the host that are given to the jail"},
 	})...)
@@ -25,6 +25,18 @@ func networks() []Property {
 		{Name: "ip6", Default: "new", Help: "IPv6: disable, inherit or new"},
 		{Name: "ip6_saddrsel", Type: Bool, Default: "yes", Help: "choose IPv6 source addresses as the host does"},
 	})...)
+	for i := range all {
+		all[i].When = AtStart
+	}
+	return all
+}
+
+// perInterface are properties whose names begin with an interface's; their Help has room for that.
+func perInterface() []Property {
+	all := group(topicNetwork, Works, Later, lackFreeBSD, []Property{
+		{Name: "_mac", Type: List, Help: "the MAC addresses of %s and of its other end"},
+		{Name: "_mtu", Type: Count, Unit: "bytes", Help: "the largest packet of %s"},
+	})
 	for i := range all {
 		all[i].When = AtStart
 	}

@@ -24,6 +24,7 @@ type Attribute struct {
 // Attributes lists them in the order of their names. None has the name of a property.
 func Attributes() []Attribute {
 	return []Attribute{
+		{"address", selector.List, "the addresses of its network, while it runs"},
 		{"broken", selector.Bool, "the jail cannot be used as it is"},
 		{"created", selector.Date, "when the jail was made"},
 		{"dir", selector.Text, "where its config.json and fstab are"},
@@ -46,6 +47,8 @@ func IsAttribute(name string) bool {
 
 func (i *Info) attribute(name string) (value string, ok bool) {
 	switch name {
+	case "address":
+		return bareAddresses(i.Addresses), true
 	case "broken":
 		return yes(i.State == Broken), true
 	case "created":

@@ -6,6 +6,7 @@ import (
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/transfer"
+	"github.com/libioc/ioc/network"
 	"github.com/libioc/ioc/sandbox"
 	"github.com/libioc/ioc/storage"
 )
@@ -19,6 +20,7 @@ type Name = storage.Name
 type Keeper struct {
 	Storage  storage.Driver
 	Sandbox  sandbox.Driver
+	Network  network.Driver
 	Locks    Locks
 	Records  Records
 	Releases Releases

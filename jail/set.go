@@ -184,6 +184,10 @@ func (k *Keeper) canonical(properties map[string]string, old *config.Data) (map[
 			all = append(all, fault.New("property", fault.Invalid, key, err))
 			continue
 		}
+		if err := checkNetwork(key, set[key]); err != nil {
+			all = append(all, err)
+			continue
+		}
 		if set[key] != config.None {
 			if err := k.supported(key); err != nil {
 				all = append(all, err)

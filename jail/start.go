@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/network"
 	"github.com/libioc/ioc/sandbox"
 	"github.com/libioc/ioc/storage"
 )
@@ -93,11 +95,15 @@ func (k *Keeper) start(name Name, first func(events.Step, *Info) error) events.O
 		if err != nil {
 			return sandbox.State{}, err
 		}
+		var state sandbox.State
+		plan, err := k.connect(s.Context(), &i, &spec, &state)
+		if err != nil {
+			return sandbox.State{}, err
+		}
 		if err := sayUnused(s, &i); err != nil {
 			return sandbox.State{}, err
 		}
-		state, err := k.attach(s, &i, spec)
-		if err != nil {
+		if err := k.attach(s, &i, spec, plan, &state); err != nil {
 			return sandbox.State{}, refused("start", name, err)
 		}
 		return state, k.begin(s, &i, spec.Root.Dir, state)
@@ -126,29 +132,31 @@ func (k *Keeper) begin(s events.Step, i *Info, root string, state sandbox.State)
 	return nil
 }
 
-// attach makes the jail run and retains what that took.
-func (k *Keeper) attach(s events.Step, i *Info, spec sandbox.Spec) (state sandbox.State, err error) {
+// attach makes the jail run and retains what that took. What others need of the jail is there before it is, and what
+// needs the jail comes after.
+func (k *Keeper) attach(s events.Step, i *Info, spec sandbox.Spec, plan network.Plan, state *sandbox.State) error {
 	name := i.Name
 	effects, err := k.Sandbox.Start(spec)
 	if err != nil {
-		return state, err
+		return err
 	}
-	if around := k.around(i, k.environment(i, spec.Root.Dir, state), "exec_prestart", "exec_poststop"); around != nil {
-		effects = append([]events.Effect{around}, effects...)
+	before := plan.Before
+	if around := k.around(i, k.environment(i, spec.Root.Dir, *state), "exec_prestart", "exec_poststop"); around != nil {
+		before = append([]events.Effect{around}, before...)
 	}
-	err = s.Do(&Attach{Subject{name}, spec}, func(s events.Step) error {
+	return s.Do(&Attach{Subject{name}, spec}, func(s events.Step) error {
 		if err := s.Retain(Key(name)); err != nil {
 			return err
 		}
 		if err := k.Claim(s, "start", false, []storage.Dataset{storage.Jail(name)}, nil); err != nil {
 			return err
 		}
-		for _, e := range effects {
+		for _, e := range slices.Concat(before, effects, plan.After) {
 			if err := s.Apply(e); err != nil {
 				return err
 			}
 			if held, ok := e.(sandbox.Held); ok {
-				state = held.State()
+				*state = held.State()
 			}
 		}
 		if state.ID == "" {
@@ -156,7 +164,6 @@ func (k *Keeper) attach(s events.Step, i *Info, spec sandbox.Spec) (state sandbo
 		}
 		return nil
 	})
-	return state, err
 }
 
 // sayUnused puts what has no effect into the stream: it is not refused, because it was not asked for

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -43,6 +44,8 @@ type Info struct {
 	Config  *config.Data
 	Default *config.Data  // the host's: what holds where Config says nothing
 	Sandbox sandbox.State // of a running or dead one
+
+	Addresses []netip.Prefix // of its network, while it runs
 
 	started bool  // its start is on record
 	alive   bool  // its first process lives
@@ -178,6 +181,7 @@ func (k *Keeper) liveness(ctx context.Context, i *Info, kept *Kept) {
 	case status == sandbox.Running:
 		i.alive = true
 		i.State, i.Reason, i.Remedy = Running, "", ""
+		i.Addresses = addresses(kept)
 	case status == sandbox.Rebooted:
 		i.Reason = "the machine was booted since it was started"
 	default:
@@ -202,7 +206,7 @@ func (k *Keeper) settle(s events.Step, i *Info) error {
 
 // stopped notes that nothing is retained any more.
 func (i *Info) stopped() {
-	i.started, i.alive, i.Sandbox, i.Started = false, false, sandbox.State{}, time.Time{}
+	i.started, i.alive, i.Sandbox, i.Started, i.Addresses = false, false, sandbox.State{}, time.Time{}, nil
 	i.State, i.Reason, i.Remedy = Stopped, "", ""
 	if i.usable != nil {
 		i.State, i.Reason, i.Remedy = Broken, i.usable.Error(), "destroy it"

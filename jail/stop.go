@@ -10,6 +10,7 @@ import (
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/sandbox"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -186,7 +187,11 @@ func (k *Keeper) restart(name Name, o StopOptions, first func(events.Step, *Info
 			if err := i.check("restart"); err != nil {
 				return none, err
 			}
-			if _, err := k.spec(s.Context(), &i); err != nil {
+			spec, err := k.spec(s.Context(), &i)
+			if err == nil {
+				_, err = k.connect(s.Context(), &i, &spec, &sandbox.State{})
+			}
+			if err != nil {
 				return none, refused("restart", name, err)
 			}
 		}

@@ -31,3 +31,10 @@ type Pather interface {
 	// RootPath names the root directory of a running jail; empty: it has no name.
 	RootPath(state State) string
 }
+
+// Networker is implemented by drivers whose jails have network stacks of their own that the host can enter.
+type Networker interface {
+	// OpenNetwork opens the network namespace of a running jail, for use with setns(2). One that does not run is
+	// fault.NotFound.
+	OpenNetwork(ctx context.Context, state State) (*os.File, error)
+}

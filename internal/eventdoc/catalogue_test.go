@@ -25,6 +25,7 @@ func catalogue() []events.Payload {
 		&mem.Forget{},
 		&mem.Group{},
 		&mem.Join{},
+		&mem.Plug{},
 		&mem.Publish{},
 		&mem.Purge{},
 		&mem.Reap{},

@@ -4,6 +4,7 @@ import (
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/backend/linuxns"
 	"github.com/libioc/ioc/internal/backend/overlay"
+	"github.com/libioc/ioc/internal/backend/vethbridge"
 	"github.com/libioc/ioc/internal/transfer"
 )
 
@@ -32,6 +33,13 @@ func system() []events.Payload {
 		&overlay.Trash{},
 		&overlay.Unmount{},
 		&overlay.WriteFile{},
+
+		&vethbridge.Bridge{},
+		&vethbridge.Configure{},
+		&vethbridge.Files{},
+		&vethbridge.Lease{},
+		&vethbridge.Link{},
+		&vethbridge.Route{},
 
 		&transfer.Install{},
 		&transfer.Stage{},

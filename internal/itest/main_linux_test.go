@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -25,11 +26,37 @@ const placePrefix = "ioc-itest-"
 // those that do what childEnv says.
 func TestMain(m *testing.M) {
 	become()
+	isolate()
 	if code, child := childMain(); child { // first: it may be a child of the others
 		os.Exit(code)
 	}
 	eventstest.Child(sweepable()...)
 	os.Exit(inPlace(m))
+}
+
+// ownEnv says that this process is in namespaces that these tests have for themselves.
+const ownEnv = "IOC_ITEST_OWN"
+
+// isolate executes the tests again where there are no interfaces but theirs, and no other notes on who uses those; both
+// go with the last process of the tests, however it ends.
+func isolate() {
+	if os.Getenv(ownEnv) != "" || os.Geteuid() != 0 {
+		return
+	}
+	runtime.LockOSThread()
+	const run = "/run/ioc"
+	err := os.MkdirAll(run, 0o700)
+	if err == nil {
+		err = unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS)
+	}
+	if err == nil {
+		err = errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount("tmpfs", run, "tmpfs", 0, "mode=0700"))
+	}
+	if err == nil {
+		err = syscall.Exec("/proc/self/exe", os.Args, append(os.Environ(), ownEnv+"=1"))
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
 
 // inPlace runs the tests in a directory that is found again should they be killed.

@@ -4,16 +4,18 @@ import (
 	"context"
 
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/network"
 	"github.com/libioc/ioc/sandbox"
 	"github.com/libioc/ioc/storage"
 )
 
-// Backend is what a host works with: where files are, and which kernel runs jails.
+// Backend is what a host works with: where files are, which kernel runs jails, and what connects them.
 type Backend struct {
 	Name     string // "linux", "memory"
 	Storage  storage.Driver
 	Sandbox  sandbox.Driver
-	Register func(*events.Registry) // makes known the effects of both
+	Network  network.Driver
+	Register func(*events.Registry) // makes known the effects of all three
 	Commands Commands               // what jails want to be run on the host
 
 	// DryRun says that all of it is in this process and ends with it. Nothing outside is touched: there

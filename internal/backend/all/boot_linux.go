@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// emptyAfterReboot removes what the last boot of the machine left in dir, whose files say nothing
+// emptyAfterReboot removes what the last boot of the machine left in some directories, whose files say nothing
 // any more. A file system in memory is empty by itself; the run directory of a root that is not the
 // system's lies on a disk. run/boot says of which boot the files are; of many that come at once one removes them.
-func emptyAfterReboot(run, dir string) error {
+func emptyAfterReboot(run string, dirs ...string) error {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return err
@@ -36,8 +36,10 @@ func emptyAfterReboot(run, dir string) error {
 	if of, err := io.ReadAll(f); err != nil || string(of) == boot {
 		return err
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
+	for _, dir := range dirs {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
 	}
 	_, err = f.WriteAt([]byte(boot), 0)
 	return errors.Join(err, f.Truncate(int64(len(boot))))

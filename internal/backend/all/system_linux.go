@@ -7,6 +7,7 @@ import (
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/backend/linuxns"
 	"github.com/libioc/ioc/internal/backend/overlay"
+	"github.com/libioc/ioc/internal/backend/vethbridge"
 	"github.com/libioc/ioc/internal/backend/zfs"
 	"github.com/libioc/ioc/storage"
 )
@@ -17,14 +18,14 @@ const (
 	SystemRun  = "/run/ioc"
 )
 
-// System is the back end of this operating system: ZFS or overlay layers, and namespaces.
+// System is the back end of this operating system: ZFS or overlay layers, namespaces, and bridges.
 func System(p Places) (Backend, error) {
 	files, err := files(p)
 	if err != nil {
 		return Backend{}, err
 	}
-	run := filepath.Join(p.Run, "sandbox")
-	if err := emptyAfterReboot(p.Run, run); err != nil {
+	run, links := filepath.Join(p.Run, "sandbox"), filepath.Join(p.Run, "links")
+	if err := emptyAfterReboot(p.Run, run, links); err != nil {
 		return Backend{}, err
 	}
 	return Backend{
@@ -32,10 +33,12 @@ func System(p Places) (Backend, error) {
 		Commands: shell{},
 		Storage:  files,
 		Sandbox:  linuxns.New(linuxns.Options{Run: run, Group: "ioc-" + p.ID}),
+		Network:  vethbridge.New(vethbridge.Options{Run: links, State: filepath.Join(SystemRun, "network"), Group: p.ID}),
 		Register: func(r *events.Registry) {
 			overlay.Register(r)
 			zfs.Register(r)
 			linuxns.Register(r)
+			vethbridge.Register(r)
 		},
 	}, nil
 }
