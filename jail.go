@@ -2,6 +2,7 @@ package ioc
 
 import (
 	"context"
+	"io"
 
 	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/sandbox"
@@ -98,5 +99,21 @@ func (j *Jail) Versions(ctx context.Context) ([]jail.Version, error) { return j.
 // Promote makes the jail the owner of what it shares with the one it was cloned from; see [JailGenerator.Promote].
 func (j *Jail) Promote(ctx context.Context) error {
 	_, err := j.g.Promote().Do(ctx)
+	return err
+}
+
+// CopyIn copies files of the host into the jail; see [JailGenerator.CopyIn].
+func (j *Jail) CopyIn(ctx context.Context, o CopyOptions) (string, error) {
+	return j.g.CopyIn(o).Do(ctx)
+}
+
+// CopyOut copies files of the jail to the host; see [JailGenerator.CopyOut].
+func (j *Jail) CopyOut(ctx context.Context, o CopyOptions) (string, error) {
+	return j.g.CopyOut(o).Do(ctx)
+}
+
+// CopyTar writes files of the jail to w as a tar stream; see [JailGenerator.CopyTar].
+func (j *Jail) CopyTar(ctx context.Context, path string, w io.Writer) error {
+	_, err := j.g.CopyTar(path, w).Do(ctx)
 	return err
 }

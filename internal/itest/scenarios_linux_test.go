@@ -197,6 +197,9 @@ func all() []scenario {
 		{name: "copy-in-running", from: created, before: starts, turns: []turn{{point: "begin-commit-copy.sweep", world: "after"}}, op: func(h *ioc.Host, dir string) eventstest.Operation {
 			return eventstest.Run(web(h).CopyIn(ioc.CopyOptions{Host: filepath.Join(dir, "base.tar"), Path: "/data/file"}))
 		}},
+		{name: "copy-out", from: created, turns: []turn{{point: "begin-commit-copy.sweep", world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).CopyOut(ioc.CopyOptions{Path: "/data", Host: filepath.Join(h.Root(), "copied")}))
+		}},
 		// Several jails of one operation: all of them, or none.
 		{name: "create-several", from: released, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.JailsGenerator("w-1", "w-2", "w-3").Create(ioc.CreateOptions{Release: base}))
