@@ -183,4 +183,5 @@ func (r *recorder) giveUp(err error) {
 func (r *recorder) remove() {
 	_ = os.Remove(r.f.Name()) // what stays is trimmed some day
 	_ = r.f.Close()           // as above
+	r.f = nil
 }

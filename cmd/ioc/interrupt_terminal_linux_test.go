@@ -99,6 +99,19 @@ func TestTerminalClosesInRollback(t *testing.T) {
 		if code := finish(t, cmd); code != 130 {
 			t.Errorf("exit code %d, want 130", code)
 		}
+		// What nobody could see any more is kept.
+		if got := at.do("events", "-H", "--jail", "web", "-o", "what,outcome", "--sort=-started"); !strings.HasPrefix(got, "start web\tcancelled\n") {
+			t.Errorf("the history is\n%s", got)
+		}
+		shown, err := at.ioc("events", "last").CombinedOutput()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"exec_start: " + command, "undo start init", "hangup"} {
+			if !strings.Contains(string(shown), want) {
+				t.Errorf("shown again it does not say %q but\n%s", want, shown)
+			}
+		}
 		if left := at.do("recover", "--list"); left != "" {
 			t.Errorf("something is left behind:\n%s", left)
 		}

@@ -108,6 +108,9 @@ func (c *call) remedies(err error) []string {
 	if len(all) == 0 && (errors.Is(err, fault.NoSpace) || errors.Is(err, syscall.ENOSPC)) {
 		all = append(all, "make room there, then try again")
 	}
+	if len(all) == 0 && errors.Is(err, syscall.EROFS) {
+		all = append(all, "mount that file system for writing, then try again")
+	}
 	if len(all) == 0 && errors.Is(err, fault.NotFound) {
 		if near := c.nearestJail(err); near != "" {
 			all = append(all, "did you mean "+near+"?")

@@ -65,7 +65,7 @@ func lockFile(dir, name string, shared bool, by fault.HeldError) (*file, error) 
 	}
 }
 
-// sign writes down who holds the lock. A shared one says who came last.
+// sign writes down who holds the lock, if there is room for it. A shared one says who came last.
 func (l *file) sign(by fault.HeldError) error {
 	data, err := json.Marshal(holder{by.Op, by.PID, by.Since})
 	if err == nil {
@@ -73,6 +73,10 @@ func (l *file) sign(by fault.HeldError) error {
 	}
 	if err == nil {
 		_, err = l.f.WriteAt(data, 0)
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		// It holds without saying whose it is: what makes room, a stop or a destroy, needs locks too.
+		err = l.f.Truncate(0)
 	}
 	if err != nil {
 		l.unlock()

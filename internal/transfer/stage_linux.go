@@ -142,7 +142,7 @@ func (e *Stage) fill(ctx context.Context, dir string) (err error) {
 			return nil // it is there
 		}
 		if err := c.Copy(entry); err != nil {
-			return classifiedAs(entry.Name, err)
+			return classifiedAs(path.Join(e.EventKey(), entry.Name), err)
 		}
 		if entry.Stat.Mode&unix.S_IFMT == unix.S_IFREG {
 			done += entry.Stat.Size

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/libioc/ioc/doctor"
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
@@ -166,6 +168,14 @@ func (d *Driver) brokenReleases(ctx context.Context) ([]doctor.Finding, error) {
 func (l layout) rights(context.Context) ([]doctor.Finding, error) {
 	var found []doctor.Finding
 	var failed []error
+	var fs unix.Statfs_t
+	if err := unix.Statfs(string(l), &fs); err == nil && fs.Flags&unix.ST_RDONLY != 0 {
+		found = append(found, doctor.Finding{
+			Kind: "root.read-only", Subject: string(l), Class: doctor.Damage,
+			Text: "its file system is mounted for reading only", Proof: "nothing can be started, stopped or changed",
+			Remedy: "find out why (the kernel does it after errors: dmesg), then mount it for writing",
+		})
+	}
 	for _, sub := range []string{"", "releases", "jails", "layers", "trash", "journal"} {
 		path := filepath.Join(string(l), sub)
 		info, err := os.Lstat(path)
