@@ -7,7 +7,7 @@ BENCHFLAGS ?=
 FUZZTIME ?= 30s
 VERSION ?=
 
-.PHONY: help build userland test check fmt lint arch cross gen gen-all man real bench demo demo-clean test-long test-zfs fuzz install-tools race vet vuln deps
+.PHONY: help build userland test check fmt lint arch cross gen gen-all man real bench demo demo-clean test-long fuzz install-tools race vet vuln deps
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | expand -t 16
@@ -27,10 +27,6 @@ test: deps userland ## everything this machine can run; as root it is more
 
 test-long: deps userland ## the same with the long runs: random programs, kill matrix, leak cycles
 	CGO_ENABLED=0 IOC_LONG=1 sh scripts/each-module.sh $(GO) test -count=1 -timeout 4h ./...
-
-test-zfs: ## the tests on a pool of their own; zfs-fuse hangs now and then, so they are not part of test
-	IOC_ZFS=1 sh scripts/deps.sh
-	CGO_ENABLED=0 IOC_ZFS=1 $(GO) test -count=1 -timeout 1h ./internal/backend/zfs/... ./internal/itest/pool
 
 race: ## the packages that start goroutines, under the race detector
 	$(GO) test -race -count=1 -timeout 1h ./events/... ./journal/... ./fault/... ./internal/run/... ./internal/atomicfile/...

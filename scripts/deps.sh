@@ -13,6 +13,7 @@ zsh:zsh
 fish:fish
 groff-base:groff
 mmdebstrap:mmdebstrap
+zfs-fuse:zfs
 '
 # uidmap     jails of an ordinary user with a range of ids
 # iproute2   network checks from outside
@@ -20,12 +21,11 @@ mmdebstrap:mmdebstrap
 # bash-completion, zsh, fish  completion in real shells
 # groff-base manual pages are read by what shows them
 # mmdebstrap  a real Debian in a jail
+# zfs-fuse   a pool for the tests of the ZFS back end, served by a program that they start themselves; not for a host
+#            that has a ZFS already, whose commands it would replace
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=
-# A pool for the tests of the ZFS back end (make test-zfs), served by a program that they start themselves. It is
-# not for a host that has a ZFS already, whose commands it would replace.
-[ -z "${IOC_ZFS:-}" ] || command -v zfs >/dev/null 2>&1 || missing=' zfs-fuse'
 for line in $wanted; do
 	command -v "${line#*:}" >/dev/null 2>&1 || [ -e "${line#*:}" ] || missing="$missing ${line%%:*}"
 done

@@ -12,6 +12,10 @@ import (
 // ErrTooMuchOutput ends a command that wrote more than Cmd.MaxOutput.
 var ErrTooMuchOutput = errors.New("more output than expected")
 
+// ErrStuck is that of a command that did not end when it was killed. The kernel lets nobody go who waits for a file system or
+// a device that does not answer.
+var ErrStuck = errors.New("killed, and still not gone: what it uses does not answer")
+
 // Error is the failure of a command. errors.Is sees through it to why the command was ended early
 // (context.Canceled, ErrTooMuchOutput, a writer's error) or not started (exec.ErrNotFound).
 type Error struct {
@@ -41,10 +45,10 @@ func (e *Error) Error() string {
 // Unwrap returns why the command was ended early or not started.
 func (e *Error) Unwrap() error { return e.Err }
 
-// FaultKind is fault.Unavailable for a program that is not installed and Unknown for all else: what
+// FaultKind is fault.Unavailable for a program that is not installed or got stuck, and Unknown for all else: what
 // an exit code means only the caller knows.
 func (e *Error) FaultKind() fault.Kind {
-	if errors.Is(e.Err, exec.ErrNotFound) {
+	if errors.Is(e.Err, exec.ErrNotFound) || errors.Is(e.Err, ErrStuck) {
 		return fault.Unavailable
 	}
 	return fault.Unknown

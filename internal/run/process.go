@@ -16,7 +16,8 @@ import (
 //
 // When ctx is cancelled, the command's process group is sent SIGTERM, and SIGKILL after Cmd.Grace or
 // when the command itself has gone, whichever is first: nothing of the group is left. A command that ends with code 0 all the same has done its
-// work: Run then returns nil. A panic in Cmd.Line ends the group at once and goes on.
+// work: Run then returns nil. One that not even SIGKILL ends is left behind, with ErrStuck; Stdout may then still be written to.
+// A panic in Cmd.Line ends the group at once and goes on.
 func (c *Cmd) Run(ctx context.Context) (Result, error) {
 	err := context.Cause(ctx)
 	if len(c.Argv) == 0 {
@@ -163,15 +164,31 @@ func (p *process) finish(ctx context.Context) (Result, error) {
 	}()
 	cancelled, refused := p.follow(ctx, drained)
 	over = true
+	if errors.Is(refused, ErrStuck) {
+		go p.forget(drained)
+		return Result{ExitCode: -1, Duration: now().Sub(p.began)}, &Error{Argv: p.Argv, ExitCode: -1, Err: errors.Join(cancelled, refused)}
+	}
 	result := Result{Stdout: p.stdout.data, ExitCode: p.exec.ProcessState.ExitCode(), Duration: now().Sub(p.began)}
 	return result, p.outcome(cancelled, refused)
 }
 
+// forget waits for a command that nobody waits for any more.
+func (p *process) forget(drained <-chan struct{}) {
+	for {
+		select {
+		case <-p.lines:
+		case <-drained:
+			return
+		}
+	}
+}
+
 // follow hands on lines and ends the command when it is told to. It returns when all output was
-// read, with why the command was ended, if it was: the context's cause, or the error of a sink.
+// read, with why the command was ended, if it was: the context's cause, or the error of a sink. It is
+// ErrStuck if the command has not ended a while after it was killed.
 func (p *process) follow(ctx context.Context, drained <-chan struct{}) (cancelled, refused error) {
 	done := ctx.Done()
-	var grace <-chan time.Time
+	var grace, lost <-chan time.Time
 	end := func() {
 		p.hurry.Store(true)
 		select {
@@ -194,6 +211,13 @@ func (p *process) follow(ctx context.Context, drained <-chan struct{}) (cancelle
 			end()
 		case <-grace:
 			endGroup(p.exec, certainly)
+			lost = time.After(patience)
+		case <-lost:
+			select {
+			case <-p.exited: // a writer is what is waited for
+			default:
+				return cancelled, ErrStuck
+			}
 		case <-drained:
 			for len(p.broken) > 0 { // select may have seen the end first
 				refused = errors.Join(refused, <-p.broken)

@@ -34,6 +34,8 @@ const (
 	DefaultGrace     = 5 * time.Second
 	DefaultLinger    = time.Second
 
+	patience = 10 * time.Second // with a command that was killed
+
 	maxLine = 64 << 10 // a longer line is given to Cmd.Line in pieces of this size
 	maxTail = 4 << 10  // of standard error, kept for Error
 )

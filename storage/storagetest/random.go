@@ -16,9 +16,6 @@ import (
 
 // together uses several jails at once, each in its own goroutine, through handles of their own.
 func (s *suite) together() {
-	if thin(s.w) {
-		s.Skip("a slow world is used by several at once in a long run only (IOC_LONG=1)")
-	}
 	before := s.w.State(s)
 	base := s.release("base")
 	content := s.look(base)
@@ -78,9 +75,6 @@ func (s *suite) life(a, b storage.Dataset) error {
 // at all jails: only what was to change may have.
 func (s *suite) random() {
 	runs, steps := 4, 40
-	if thin(s.w) {
-		runs, steps = 1, 25
-	}
 	if os.Getenv("IOC_LONG") != "" {
 		runs, steps = 100, 120
 	}

@@ -14,6 +14,9 @@ import (
 	"github.com/libioc/ioc/storage"
 )
 
+// thinTests are the tests of an ordinary run in a world that is slow.
+const thinTests = "Fill CloneOfJail Rollback DestroySnapshot Rename Destroy Refused UsedSince Effects Deferred"
+
 // Run runs the suite; fresh makes a new, empty world.
 func Run(t *testing.T, fresh func(t testing.TB) World) {
 	t.Helper()
@@ -46,6 +49,9 @@ func Run(t *testing.T, fresh func(t testing.TB) World) {
 	} {
 		t.Run(sub.name, func(t *testing.T) {
 			w := fresh(t)
+			if thin(w) && !slices.Contains(strings.Fields(thinTests), sub.name) {
+				t.Skip("it is left to a long run, IOC_LONG=1: each change takes its time here")
+			}
 			sub.f(&suite{TB: t, t: t, w: w, d: w.Driver(t), fresh: fresh})
 		})
 	}

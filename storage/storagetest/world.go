@@ -33,8 +33,9 @@ type Crasher interface {
 	Crash(t testing.TB, job []byte) (finished bool)
 }
 
-// Slow is implemented by worlds in which a change takes so long that only a long run (IOC_LONG) kills it at
-// all points; an ordinary one kills each effect at one point of Do and one of Undo, another one in each scene.
+// Slow is implemented by worlds in which a change takes so long that an ordinary run has only a part of the suite: the
+// tests and scenes that are named thin, with each effect killed at one point of Do and one of Undo, another one in each scene. A
+// long run (IOC_LONG) has all of it.
 type Slow interface{ Slow() }
 
 // thin reports whether w is to be spared.

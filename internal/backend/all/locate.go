@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/backend/zfs"
@@ -17,8 +18,36 @@ type Located struct {
 	Dataset string // the ZFS file system that is mounted there; empty: it is a directory like others
 }
 
-// Locate finds what root names: a directory, or a ZFS file system as zfs writes it, tank/ioc.
+// patience with a file system before it counts as one that does not answer.
+const patience = 10 * time.Second
+
+// Locate finds what root names: a directory, or a ZFS file system as zfs writes it, tank/ioc. One that does not answer, as
+// that of a pool whose disks are gone, is fault.Unavailable after ten seconds.
 func Locate(root string) (Located, error) {
+	type result struct {
+		at  Located
+		err error
+	}
+	found := make(chan result, 1)
+	go func() { // nothing ends a call that waits for a file system
+		at, err := locate(root)
+		if err == nil {
+			_, _ = os.Lstat(filepath.Join(at.Dir, "id")) // it answers; what, is looked at later
+		}
+		found <- result{at, err}
+	}()
+	over := time.NewTimer(patience)
+	defer over.Stop()
+	select {
+	case r := <-found:
+		return r.at, r.err
+	case <-over.C:
+		return Located{}, fault.New("", fault.Unavailable, root, errors.New("the file system does not answer")).
+			WithRemedy("ask zpool status, or mount, what it is and why it waits, and try again when it answers")
+	}
+}
+
+func locate(root string) (Located, error) {
 	name := root
 	if filepath.IsAbs(root) {
 		resolved, err := filepath.EvalSymlinks(root)

@@ -111,17 +111,18 @@ func (w *world) Crash(t testing.TB, in []byte) bool {
 // State is all that ZFS keeps but what changes by itself, and all files.
 func (w *world) State(t testing.TB) []string {
 	t.Helper()
+	out, err := exec.Command("zfs", "get", "-Hp", "-r", "-o", "name,property,value,source", "all", w.place.Root).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	var lines []string
-	for _, args := range [][]string{
-		{"guid,type,origin,mounted,mountpoint"},
-		{"-s", "local,received", "all"},
-	} {
-		args = append([]string{"get", "-Hp", "-r", "-o", "name,property,value"}, args...)
-		out, err := exec.Command("zfs", append(args, w.place.Root)...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
+	for line := range strings.Lines(string(out)) {
+		switch f := strings.Split(line, "\t"); {
+		case len(f) != 4:
+			t.Fatalf("zfs get says %q", line)
+		case f[3] == "local\n", f[3] == "received\n", strings.Contains(" guid type origin mounted mountpoint ", " "+f[1]+" "):
+			lines = append(lines, strings.Join(f[:3], " "))
 		}
-		lines = append(lines, strings.Split(string(out), "\n")...)
 	}
 	files, err := storagetest.Everything(w.place.Dir, func(string) bool { return false })
 	if err != nil {

@@ -129,3 +129,14 @@ func TestNotMounted(t *testing.T) {
 		t.Errorf("it has made %v, %v", all, err)
 	}
 }
+
+// TestHung opens a root that does not answer, by its directory and by its name.
+func TestHung(t *testing.T) {
+	scratch.Pool(t)
+	dir, _ := scratch.Hung(t, "tank/hung")
+	for _, root := range []string{dir, "tank/hung"} {
+		if _, err := ioc.Open(t.Context(), ioc.Options{Root: root}); !errors.Is(err, fault.Unavailable) || len(fault.Remedies(err)) == 0 {
+			t.Errorf("open of %s, which does not answer: %v, want it unavailable, and what to do", root, err)
+		}
+	}
+}

@@ -40,7 +40,8 @@ func pictureOf(dir string) (string, error) {
 			return "", fmt.Errorf("%w: %s", err, out)
 		}
 		for line := range strings.Lines(string(out)) {
-			if !strings.HasPrefix(line, place.Root+"/trash\t") {
+			// A limit that was taken away is none, and stays in the list.
+			if !strings.HasPrefix(line, place.Root+"/trash\t") && !strings.HasSuffix(line, "quota\t0\n") && !strings.HasSuffix(line, "reservation\t0\n") {
 				lines = append(lines, strings.ReplaceAll(strings.ReplaceAll(line, place.Root, "ROOT"), dir, "DIR"))
 			}
 		}

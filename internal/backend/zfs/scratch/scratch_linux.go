@@ -1,8 +1,8 @@
 package scratch
 
 import (
+	_ "embed"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -28,10 +28,6 @@ const (
 // Enter replaces the process by itself in a mount namespace with room for a pool, unless it is there
 // already. Where that is impossible it returns, and Pool skips. It must be called before there are threads that matter.
 func Enter() {
-	// Subtests that go on at once would make zfs-fuse lose a request now and then, which is waited for without end.
-	if f := flag.Lookup("test.parallel"); os.Getenv("IOC_LONG") == "" && f != nil {
-		_ = f.Value.Set("1")
-	}
 	if os.Getenv(env) == "" && Missing() == "" {
 		if err := enter(); err != nil {
 			fmt.Fprintln(os.Stderr, "zfs: no mount namespace of its own:", err)
@@ -39,16 +35,12 @@ func Enter() {
 	}
 }
 
-// Missing says why there can be no pool here; empty: there can. It has to be asked for by IOC_ZFS=1: now and then
-// zfs-fuse never answers for a file system that it has just mounted, and whoever looks into it waits for ever.
+// Missing says why there can be no pool here; empty: there can.
 func Missing() string {
-	if os.Getenv("IOC_ZFS") == "" {
-		return "not asked for (make test-zfs does)"
-	}
 	if os.Geteuid() != 0 {
 		return "not root"
 	}
-	for _, program := range []string{"zfs-fuse", "zfs", "zpool"} {
+	for _, program := range []string{"zfs-fuse", "zfs", "zpool", "cc"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return program + " is not installed (scripts/deps.sh does)"
 		}
@@ -81,27 +73,10 @@ func enter() error {
 	if err := os.WriteFile("/etc/zfs/zfsrc", []byte(rc), 0o600); err != nil {
 		return err
 	}
-	path, err := oneAtATime()
-	if err != nil {
-		return err
-	}
-	return syscall.Exec("/proc/self/exe", os.Args, append(os.Environ(), env+"=inside", "TMPDIR="+dir, "PATH="+path))
+	return syscall.Exec("/proc/self/exe", os.Args, append(os.Environ(), env+"=inside", "TMPDIR="+dir))
 }
 
-// oneAtATime puts a zfs before the real one that waits for others to end. zfs-fuse forgets to answer for a file system
-// that it mounts while it mounts another: whoever looks into it waits for ever.
-func oneAtATime() (path string, err error) {
-	real, err := exec.LookPath("zfs")
-	if err != nil {
-		return "", err
-	}
-	bin := filepath.Join(dir, "bin")
-	script := "#!/bin/sh\ncase $1 in send) exec " + real + ` "$@";; esac` + "\nexec flock -F " + filepath.Join(dir, "lock") + " " + real + ` "$@"` + "\n"
-	err = errors.Join(os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "zfs"), []byte(script), 0o755))
-	return bin + ":" + os.Getenv("PATH"), err
-}
-
-var start = sync.OnceValue(func() error { return serve() }) //nolint:gochecknoglobals // one for the process
+var start = sync.OnceValue(serve) //nolint:gochecknoglobals // one for the process
 
 // Pool is the name of the pool, which is made when it is first asked for. Where there can be none the test is
 // skipped, and says so loudly.
@@ -141,19 +116,31 @@ func FileSystem(t testing.TB) (name, at string) {
 	return name, at
 }
 
+//go:embed preload/zfs-fuse.c
+var preload string
+
 // serve starts the daemon, which ends with this process, and makes the pool.
 func serve() error {
+	repair := filepath.Join(dir, "zfs-fuse.so")
+	source := repair + ".c"
+	if err := os.WriteFile(source, []byte(preload), 0o600); err != nil {
+		return err
+	}
+	if err := command("cc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", repair, source); err != nil {
+		return err
+	}
+	daemon := exec.Command("zfs-fuse", "--no-daemon", "--no-kstat-mount")
+	daemon.Env = append(os.Environ(), "LD_PRELOAD="+repair)
+	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	log, err := os.Create(filepath.Join(dir, "zfs-fuse.log"))
+	if err != nil {
+		return err
+	}
+	daemon.Stdout, daemon.Stderr = log, log
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // the kernel counts the thread as the parent; it must not end before the process
-		c := exec.Command("zfs-fuse", "--no-daemon", "--no-kstat-mount")
-		c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		log, err := os.Create(filepath.Join(dir, "zfs-fuse.log"))
-		if err == nil {
-			c.Stdout, c.Stderr = log, log
-			err = c.Start()
-		}
-		started <- err
+		started <- daemon.Start()
 		select {}
 	}()
 	if err := <-started; err != nil {
@@ -166,7 +153,7 @@ func serve() error {
 			break
 		}
 		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(filepath.Join(dir, "zfs-fuse.log"))
+			text, _ := os.ReadFile(log.Name())
 			return fmt.Errorf("zfs-fuse does not answer: %w: %s", err, text)
 		}
 	}
@@ -178,7 +165,37 @@ func serve() error {
 	if err := errors.Join(f.Truncate(8<<30), f.Close()); err != nil {
 		return err
 	}
-	return command("zpool", "create", "-m", "none", pool, image)
+	probe := filepath.Join(dir, "probe")
+	err = command("zpool", "create", "-m", "none", pool, image)
+	if err == nil {
+		err = command("zfs", "create", "-o", "mountpoint="+probe, pool+"/probe")
+	}
+	go watch(daemon.Process, probe)
+	return err
+}
+
+// watch ends a daemon that answers nobody. What waits for it fails then, which it would not otherwise: not even SIGKILL
+// ends a process that waits for FUSE.
+func watch(daemon *os.Process, probe string) {
+	for {
+		answered := make(chan error, 1)
+		go func() {
+			var st unix.Statfs_t
+			answered <- errors.Join(unix.Statfs(probe, &st), command("zfs", "get", "-H", "name", pool+"/probe"))
+		}()
+		select {
+		case err := <-answered:
+			if err == nil {
+				time.Sleep(5 * time.Second)
+				continue
+			}
+			fmt.Fprintln(os.Stderr, "zfs-fuse:", err)
+		case <-time.After(time.Minute):
+			fmt.Fprintln(os.Stderr, "zfs-fuse has not answered for a minute; it is ended, and the tests that wait for it fail")
+		}
+		_ = daemon.Kill()
+		return
+	}
 }
 
 func command(argv ...string) error {
