@@ -22,7 +22,7 @@ type Property struct {
 	Default string // holds where nothing is set; None: nothing does
 	When    When
 	Unit    string // of a number; empty: none, or the type says it
-	Needs   string // the feature of the sandbox without which it has no effect; empty: none
+	Needs   string // the feature of the sandbox, or the storage, without which it has no effect; empty: none
 	Help    string // what it does, as a phrase
 
 	Topic          string  // what it is about, as a heading

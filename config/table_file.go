@@ -22,5 +22,13 @@ func files() []Property {
 	for i := range all {
 		all[i].When = AtStart
 	}
-	return all
+	return append(all, group(topicFiles, Works, Later, lackFreeBSD, []Property{
+		{Name: "compression", Needs: ZFS, Help: "how ZFS packs what is written from then on: on, off, gzip, lz4, zstd and what else it knows"},
+		{Name: "dedup", Needs: ZFS, Help: "whether ZFS keeps equal blocks once: on, off, verify and what else it knows"},
+		{Name: "quota", Type: Size, Needs: ZFS, Help: "how much room the jail may take, with its snapshots"},
+		{Name: "reservation", Type: Size, Needs: ZFS, Help: "how much room is set aside for the jail"},
+	})...)
 }
+
+// ZFS is what properties need that are the file system's, too.
+const ZFS = "ZFS"

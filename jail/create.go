@@ -155,7 +155,18 @@ func (k *Keeper) make(s events.Step, name Name, from storage.Origin, o CreateOpt
 			return err
 		}
 	}
-	return plan.Apply(s)
+	if err := plan.Apply(s); err != nil {
+		return err
+	}
+	set := map[string]string{}
+	for _, key := range data.Keys() {
+		set[key], _ = data.Get(key)
+	}
+	files, err := k.tune(s.Context(), name, set)
+	if err != nil {
+		return err
+	}
+	return files.Apply(s)
 }
 
 // releasePatience is how long a creation waits for another one that gets the same release.

@@ -112,7 +112,7 @@ func (k *Keeper) set(s events.Step, name Name, properties map[string]string) ([]
 	return changed, k.configure(s, &i, data.Encode(), changed)
 }
 
-// configure writes a jail's configuration and keeps what it was before.
+// configure writes a jail's configuration, tells its file system, and keeps what it was before.
 func (k *Keeper) configure(s events.Step, i *Info, file []byte, changed []Changed) error {
 	jail := storage.Jail(i.Name)
 	past, err := k.keep(s.Context(), i.Name)
@@ -127,14 +127,24 @@ func (k *Keeper) configure(s events.Step, i *Info, file []byte, changed []Change
 	if err != nil {
 		return err
 	}
+	to := map[string]string{}
+	for _, c := range changed {
+		to[c.Property] = c.To
+	}
+	files, err := k.tune(s.Context(), i.Name, to)
+	if err != nil {
+		return err
+	}
 	if err := k.Claim(s, "set", true, []storage.Dataset{jail}, nil); err != nil {
 		return err
 	}
 	s.Result(changed)
-	if err := before.Apply(s); err != nil {
-		return err
+	for _, c := range []storage.Change{files, before, after} {
+		if err := c.Apply(s); err != nil {
+			return err
+		}
 	}
-	return after.Apply(s)
+	return nil
 }
 
 // edit gives a configuration with properties changed, and what changed; nothing is skipped. running: who has

@@ -117,6 +117,13 @@ func (k *Keeper) supported(name string) error {
 	if err != nil || p.Needs == "" {
 		return err
 	}
+	if p.Needs == config.ZFS {
+		if _, can := k.Storage.(storage.Tuner); can {
+			return nil
+		}
+		return fault.New("property", fault.NotSupported, name, errors.New("it is one of ZFS, and the jails are not kept on it")).
+			WithRemedy("use a root on ZFS")
+	}
 	f := k.Sandbox.Features()
 	if ok := map[string]bool{"Memory": f.Memory, "PIDs": f.PIDs, "CPU": f.CPU}[p.Needs]; ok {
 		return nil

@@ -41,6 +41,14 @@ type Promoter interface {
 	Promote(ctx context.Context, d Dataset) (Change, error)
 }
 
+// Tuner is implemented by drivers whose datasets have properties of their own: how much room they may take, how they
+// are packed.
+type Tuner interface {
+	// Tune plans that d has these properties, by the names that the driver has for them; with an empty value it has
+	// what it would have had without. What they do is the driver's matter, and it refuses what it does not know when the effect is done.
+	Tune(ctx context.Context, d Dataset, properties map[string]string) (Change, error)
+}
+
 // Guarder is implemented by drivers that can bring a jail's files back as they were when an operation began.
 type Guarder interface {
 	// Guard plans that d's files return to what they are now if the operation fails: whatever was written

@@ -50,6 +50,7 @@ func catalogue() []events.Payload {
 		&zfs.Snapshot{},
 		&zfs.Stage{},
 		&zfs.Trash{},
+		&zfs.Tune{},
 		&zfs.WriteFile{},
 
 		&download.Download{},

@@ -21,6 +21,7 @@ var (
 	_ storage.Driver   = (*Driver)(nil)
 	_ storage.Promoter = (*Driver)(nil)
 	_ storage.Guarder  = (*Driver)(nil)
+	_ storage.Tuner    = (*Driver)(nil)
 )
 
 // Find says which ZFS file system is mounted at dir, or, for a name without a slash in front, where
@@ -83,5 +84,6 @@ func Register(r *events.Registry) {
 	events.Register[Purge](r, "zfs.purge.v1")
 	events.Register[Promote](r, "zfs.promote.v1")
 	events.Register[Guard](r, "zfs.guard.v1")
+	events.Register[Tune](r, "zfs.tune.v1")
 	events.Register[WriteFile](r, "zfs.writefile.v1")
 }
