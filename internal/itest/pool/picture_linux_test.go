@@ -56,7 +56,7 @@ func pictureOf(dir string) (string, error) {
 			return "", err
 		}
 		for _, f := range files {
-			lines = append(lines, sub+" "+moment.ReplaceAllString(f, "")+"\n")
+			lines = append(lines, sub+" "+length.ReplaceAllString(moment.ReplaceAllString(f, ""), "$1")+"\n")
 		}
 	}
 	for i, line := range lines {
@@ -67,3 +67,6 @@ func pictureOf(dir string) (string, error) {
 }
 
 var moment = regexp.MustCompile(` [0-9a-f]{12} \d{4}-\d\d-\d\dT[0-9:.]+|20\d\d[0-9T:Z.-]+`)
+
+// length is that of a file with times in it, whose last zeros are left out.
+var length = regexp.MustCompile(`(config\.history\.json".*) \d+$`)
