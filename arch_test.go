@@ -62,6 +62,7 @@ internal/nearest             :
 internal/itest               :
 internal/itest/pool          :
 internal/eventdoc            :
+internal/golden              :
 internal/view                : events fault
 internal/view/term           : events fault internal/view
 internal/view/svg            : events internal/view

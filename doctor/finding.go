@@ -45,29 +45,8 @@ type Finding struct {
 func (f *Finding) Mendable() bool { return f.Mend != nil || f.Recovery }
 
 // Mend changes the system, as steps below s. It looks again whether there still is anything to mend, for
-// others have been at work since the finding was made.
+// others have been at work since the finding was made. An [events.Change] is one.
 type Mend interface{ Apply(s events.Step) error }
-
-// Change is a Mend of effects.
-type Change struct {
-	Do    []events.Effect // applied in this order; undone in the opposite one
-	After []events.Effect // what cannot be undone: done in this order after the commit, idempotent
-}
-
-// Apply applies the effects as children of s and defers those that cannot be undone.
-func (c Change) Apply(s events.Step) error {
-	for _, e := range c.Do {
-		if err := s.Apply(e); err != nil {
-			return err
-		}
-	}
-	for _, e := range c.After {
-		if err := s.Defer(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // Inspector looks for what is not in order among the things of one maker. It changes nothing, holds no
 // lock for longer than a moment, and says nothing about things of others. An error says that it could not

@@ -2,16 +2,13 @@ package fault_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write docs/errors.md instead of comparing it")
 
 const errorsPage = "../docs/errors.md"
 
@@ -66,22 +63,7 @@ func page() []byte {
 }
 
 // TestDocument keeps docs/errors.md current. With -update, as go generate runs it, it writes the page.
-func TestDocument(t *testing.T) {
-	want := page()
-	if *update {
-		if err := os.WriteFile(errorsPage, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(errorsPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not what make gen would write", errorsPage)
-	}
-}
+func TestDocument(t *testing.T) { golden.Check(t, errorsPage, page()) }
 
 // TestEveryKindIsExplained keeps a new kind from falling through to the text of Unknown.
 func TestEveryKindIsExplained(t *testing.T) {

@@ -2,17 +2,14 @@ package jail_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/libioc/ioc/config"
+	"github.com/libioc/ioc/internal/golden"
 	"github.com/libioc/ioc/jail"
 )
-
-var update = flag.Bool("update", false, "write docs/properties.md instead of comparing it")
 
 const (
 	propertiesPage = "../docs/properties.md"
@@ -87,19 +84,4 @@ func page() []byte {
 }
 
 // TestDocument keeps docs/properties.md current. With -update, as go generate runs it, it writes the page.
-func TestDocument(t *testing.T) {
-	want := page()
-	if *update {
-		if err := os.WriteFile(propertiesPage, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(propertiesPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not what make gen would write", propertiesPage)
-	}
-}
+func TestDocument(t *testing.T) { golden.Check(t, propertiesPage, page()) }

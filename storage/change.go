@@ -6,26 +6,8 @@ import (
 	"github.com/libioc/ioc/events"
 )
 
-// Change is one change as effects. A change without effects is one whose goal already holds.
-type Change struct {
-	Do    []events.Effect // applied in this order; undone in the opposite one
-	After []events.Effect // what cannot be undone: done in this order after the commit, idempotent
-}
-
-// Apply applies the effects of c as children of s, and defers those that cannot be undone.
-func (c Change) Apply(s events.Step) error {
-	for _, e := range c.Do {
-		if err := s.Apply(e); err != nil {
-			return err
-		}
-	}
-	for _, e := range c.After {
-		if err := s.Defer(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// Change is one change of storage as effects. A change without effects is one whose goal already holds.
+type Change = events.Change
 
 // Collector is implemented by drivers that can be left with parts of datasets which no dataset names any more:
 // those of one that was destroyed although its own files could not be read.

@@ -11,12 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/libioc/ioc/internal/golden"
 )
 
-var (
-	update = flag.Bool("update", false, "write docs/cli.md instead of comparing it")
-	manDir = flag.String("man", "", "write the manual pages to this directory")
-)
+var manDir = flag.String("man", "", "write the manual pages to this directory")
 
 const (
 	cliPage     = "../../docs/cli.md"
@@ -33,20 +32,7 @@ of errors.
 
 // TestDocument keeps docs/cli.md current. With -update, as make gen runs it, it writes the page.
 func TestDocument(t *testing.T) {
-	want := append([]byte(cliPageHead), handbook(&call{})...)
-	if *update {
-		if err := os.WriteFile(cliPage, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(cliPage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("docs/cli.md is not what the commands say: run make gen, and commit what it changes")
-	}
+	golden.Check(t, cliPage, append([]byte(cliPageHead), handbook(&call{})...))
 }
 
 // TestManPages makes the manual pages, in the directory of -man if there is one, and has a formatter read them.

@@ -1,39 +1,22 @@
 package eventdoc
 
 import (
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write docs/events.md instead of comparing it")
+	"github.com/libioc/ioc/internal/golden"
+)
 
 const pageFile = top + "/docs/events.md"
 
 // TestDocument keeps docs/events.md current. With -update, as make gen runs it, it writes the page.
-func TestDocument(t *testing.T) {
-	want := page(t)
-	if *update {
-		if err := os.WriteFile(pageFile, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(pageFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Errorf("docs/events.md is not what the sources say: run make gen, and commit what it changes")
-	}
-}
+func TestDocument(t *testing.T) { golden.Check(t, pageFile, []byte(page(t))) }
 
 const intro = `# Events
 

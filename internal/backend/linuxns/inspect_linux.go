@@ -130,7 +130,7 @@ func (t *trace) finding(id string) doctor.Finding {
 		Proof: "its name begins with this root's id, " + id + ", and the journal names no such start",
 		Marks: []string{t.name},
 		Jail:  t.jail(id),
-		Mend: doctor.Change{After: []events.Effect{&Reap{
+		Mend: events.Change{After: []events.Effect{&Reap{
 			Name: t.name, Groups: t.groups, Run: t.run, PID: t.id.pid, Started: t.id.started, Boot: t.id.boot,
 		}}},
 	}
@@ -192,7 +192,7 @@ func (d *Driver) lostProcesses(id string, known map[string]*trace) ([]doctor.Fin
 			Remedy: "kill it, and with it all that runs in its namespace",
 			Marks:  []string{number},
 			Jail:   jail,
-			Mend: doctor.Change{After: []events.Effect{&Reap{
+			Mend: events.Change{After: []events.Effect{&Reap{
 				Name: id + "-" + jail, PID: pid, Started: p.started, Boot: d.host().boot,
 			}}},
 		})
@@ -214,7 +214,7 @@ func (d *Driver) emptyParents() []doctor.Finding {
 			Proof:  "it has this root's id in its name, and the last jail takes it away",
 			Remedy: "remove it",
 			Marks:  []string{d.options.Group},
-			Mend:   doctor.Change{After: []events.Effect{&Reap{Name: filepath.Base(dir), Empty: dir}}},
+			Mend:   events.Change{After: []events.Effect{&Reap{Name: filepath.Base(dir), Empty: dir}}},
 		})
 	}
 	return all

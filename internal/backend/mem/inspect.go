@@ -25,7 +25,7 @@ func (w *World) Inspect(context.Context) ([]doctor.Finding, error) {
 		all = append(all, doctor.Finding{
 			Kind: kind, Subject: id, Class: doctor.Debris, Text: text,
 			Proof: "it is in this world, and the journal does not name it", Remedy: "delete it", Marks: []string{id},
-			Mend: doctor.Change{After: []events.Effect{&Clear{w: w, ID: id}}},
+			Mend: events.Change{After: []events.Effect{&Clear{w: w, ID: id}}},
 		})
 	}
 	for id, s := range w.hidden {
@@ -81,7 +81,7 @@ func (k *Kernel) Inspect(context.Context) ([]doctor.Finding, error) {
 		all = append(all, doctor.Finding{
 			Kind: "start.left", Subject: token, Class: doctor.Debris, Text: text,
 			Proof: "it is in this kernel, and the journal does not name it", Remedy: "end it", Marks: []string{token},
-			Mend: doctor.Change{After: []events.Effect{&Reap{k: k, Token: token}}},
+			Mend: events.Change{After: []events.Effect{&Reap{k: k, Token: token}}},
 		})
 	}
 	slices.SortFunc(all, func(a, b doctor.Finding) int { return strings.Compare(a.Subject, b.Subject) })

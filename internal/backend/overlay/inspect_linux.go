@@ -81,7 +81,7 @@ func (l layout) unusedLayers(ctx context.Context) ([]doctor.Finding, error) {
 			Proof:  "it has a name of this root's layers, and neither a dataset nor the journal names it",
 			Remedy: "delete it, and the files that are in it",
 			Marks:  []string{id},
-			Mend:   doctor.Change{After: []events.Effect{&Sweep{Root: string(l), Layers: []string{id}}}},
+			Mend:   events.Change{After: []events.Effect{&Sweep{Root: string(l), Layers: []string{id}}}},
 		}
 		if unknown != "" {
 			f.Mend, f.Remedy = nil, "repair or destroy "+unknown+" first: while it cannot be read nobody knows what it stands on"
@@ -110,7 +110,7 @@ func (l layout) staged(context.Context) ([]doctor.Finding, error) {
 				Proof:  "it has the name that this root's " + k.String() + " have while they are made, and the journal does not name it",
 				Remedy: "delete it",
 				Marks:  []string{id},
-				Mend:   doctor.Change{After: []events.Effect{&Clear{Root: string(l), Kind: k, ID: id}}},
+				Mend:   events.Change{After: []events.Effect{&Clear{Root: string(l), Kind: k, ID: id}}},
 			})
 		}
 	}
@@ -140,7 +140,7 @@ func (l layout) leftInTrash(context.Context) ([]doctor.Finding, error) {
 			Proof:  "it lies in this root's trash, and the journal does not name it",
 			Remedy: "delete it",
 			Marks:  []string{id},
-			Mend:   doctor.Change{After: []events.Effect{mend}},
+			Mend:   events.Change{After: []events.Effect{mend}},
 		})
 	}
 	return found, err
@@ -202,7 +202,7 @@ func (l layout) rights(context.Context) ([]doctor.Finding, error) {
 				Text:   fmt.Sprintf("others may enter it or write to it (%04o)", mode),
 				Proof:  "a jail's root user could leave a setuid program there for a user of this host",
 				Remedy: fmt.Sprintf("give it the mode %04o", mode&^others),
-				Mend:   doctor.Change{Do: []events.Effect{&Close{Path: path, Was: uint32(mode), Is: uint32(mode &^ others)}}},
+				Mend:   events.Change{Do: []events.Effect{&Close{Path: path, Was: uint32(mode), Is: uint32(mode &^ others)}}},
 			})
 		}
 	}

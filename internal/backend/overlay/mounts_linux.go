@@ -32,7 +32,7 @@ func (l layout) mounts(context.Context) ([]doctor.Finding, error) {
 			Text:   "a mount (" + m.FSType + ") where a jail's files are",
 			Proof:  "it is below this root, where ioc mounts nothing: what a jail mounts is in its own namespace",
 			Remedy: "unmount it",
-			Mend:   doctor.Change{After: []events.Effect{&Unmount{Point: m.Mountpoint, ID: m.ID, Type: m.FSType}}},
+			Mend:   events.Change{After: []events.Effect{&Unmount{Point: m.Mountpoint, ID: m.ID, Type: m.FSType}}},
 		}
 		switch {
 		case of && !at:
