@@ -241,6 +241,10 @@ func (d shakySandbox) Start(spec sandbox.Spec) ([]events.Effect, error) {
 	return all, err
 }
 
+func (d shakySandbox) Listening(ctx context.Context, s sandbox.State, port uint16) (bool, error) {
+	return d.Driver.(sandbox.Listener).Listening(ctx, s, port)
+}
+
 func (d shakySandbox) Exec(s sandbox.State, p sandbox.Process, stdio sandbox.Stdio) (sandbox.Session, error) {
 	session, err := d.Driver.Exec(s, p, stdio)
 	if err != nil {

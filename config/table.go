@@ -38,6 +38,8 @@ func jails() []Property {
 		{Name: "host_hostname", Type: Hostname, When: AtStart, Help: "the jail's host name; none: its own name"},
 		{Name: "notes", Help: "a remark for people"},
 		{Name: "priority", Type: Int, Default: "0", Help: "the order in which jails are started: lower ones first"},
+		{Name: "ready", When: AtStart, Help: "what is waited for when the jail has been started: tcp:PORT, file:PATH or exec:COMMAND"},
+		{Name: "ready_timeout", Type: Seconds, Default: "60", When: AtStart, Help: "how long is waited for what ready says; then the start fails"},
 		{Name: "release", When: AtCreation, Help: "the release that the jail was made from"},
 		{Name: "stop_timeout", Type: Seconds, Default: "30", Help: "how long the jail's processes have to end when it is stopped; 0: they are killed at once"},
 		{Name: "tags", Type: List, Help: "words to choose jails by"},

@@ -202,10 +202,8 @@ func (k *Keeper) canonical(properties map[string]string, old *config.Data) (map[
 			if err := k.supported(key); err != nil {
 				all = append(all, err)
 			}
-			if key == depends {
-				if _, err := parseDepends(set[key]); err != nil {
-					all = append(all, fault.New("property", fault.Unknown, key, err))
-				}
+			if err := meaning(key, set[key]); err != nil {
+				all = append(all, err)
 			}
 		}
 	}

@@ -106,7 +106,10 @@ func (k *Keeper) start(name Name, first func(events.Step, *Info) error) events.O
 		if err := k.attach(s, &i, spec, plan, &state); err != nil {
 			return sandbox.State{}, refused("start", name, err)
 		}
-		return state, k.begin(s, &i, spec.Root.Dir, state)
+		if err := k.begin(s, &i, spec.Root.Dir, state); err != nil {
+			return state, err
+		}
+		return state, k.ready(s, &i, state)
 	})
 }
 

@@ -38,3 +38,10 @@ type Networker interface {
 	// fault.NotFound.
 	OpenNetwork(ctx context.Context, state State) (*os.File, error)
 }
+
+// Listener is implemented by drivers that can tell whether a running jail takes connections.
+type Listener interface {
+	// Listening tells whether a process of the jail listens on a TCP port, on whatever address. One that does
+	// not run is fault.NotFound.
+	Listening(ctx context.Context, state State, port uint16) (bool, error)
+}

@@ -59,6 +59,7 @@ func catalogue() []events.Payload {
 
 		&jail.Around{},
 		&jail.Attach{},
+		&jail.Attempt{},
 		&jail.Await{},
 		&jail.Collect{},
 		&jail.Copy{},
@@ -76,6 +77,7 @@ func catalogue() []events.Payload {
 		&jail.Detach{},
 		&jail.Exec{},
 		&jail.Hook{},
+		&jail.Ready{},
 		&jail.Rename{},
 		&jail.Restart{},
 		&jail.Revert{},

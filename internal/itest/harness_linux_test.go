@@ -94,6 +94,12 @@ func changes(h *ioc.Host) error {
 	return err
 }
 
+// readies lets a start wait for a command.
+func readies(h *ioc.Host) error {
+	_, err := h.Jail("web").Set(context.Background(), map[string]string{"ready": "exec:true"})
+	return err
+}
+
 // copies makes a second jail of the first.
 func copies(h *ioc.Host) error {
 	return h.Jail("web").Clone(context.Background(), "copy", ioc.CloneOptions{})

@@ -72,6 +72,9 @@ func all() []scenario {
 		{name: "start", from: created, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Start())
 		}},
+		{name: "start-ready", sample: true, from: created, before: readies, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Start())
+		}},
 		{name: "start-hook", from: hooked, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Start())
 		}},

@@ -38,3 +38,8 @@ func Archive(context.Context, sandbox.Opener, Source, io.Writer) error { return 
 
 // Register has nothing to make known here.
 func Register(*events.Registry, sandbox.Opener) {}
+
+// Exists is not supported here.
+func Exists(context.Context, sandbox.Opener, sandbox.State, string) (bool, error) {
+	return false, unsupported()
+}

@@ -22,6 +22,9 @@ type Kernel struct {
 	// Missing is the name of a program that no jail has.
 	Missing string
 
+	// Listens tells whether a jail listens on a TCP port; nil: it does.
+	Listens func(id string, port uint16) bool
+
 	// Deaf jails do not end when they are sent SIGTERM.
 	Deaf bool
 
