@@ -42,6 +42,7 @@ network/networktest          : events events/eventstest fault journal network
 release                      : events fault storage internal/atomicfile internal/download internal/filetree
 release/embedded             : fault
 release/bootstrap            : events fault release internal/download internal/run
+release/published            : events fault release internal/download
 release/oci                  : events fault release internal/download
 jail                         : doctor events fault config network selector release storage sandbox internal/atomicfile internal/graph internal/lock internal/nearest internal/transfer
 internal/filetree            : fault storage
@@ -56,7 +57,7 @@ internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
 internal/backend/vethbridge  : doctor events fault network
 internal/backend/all         : doctor events fault network storage sandbox internal/run internal/backend/...
-.                            : doctor events fault history selector config jail release release/bootstrap release/embedded release/oci storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
+.                            : doctor events fault history selector config jail release release/bootstrap release/embedded release/oci release/published storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
 internal/graph               :
 internal/nearest             :
 internal/itest               :

@@ -23,6 +23,7 @@ type FetchOptions struct {
 	Name   string         // of the release; empty: as From proposes, else the default one
 	From   string         // where it is, if IsAddress says so; Source must be nil then
 	Source release.Source // nil: the one that is known by the name
+	Mirror string         // the URL of a server that has what From's own has; empty: that one, or what the host's apt says
 	SHA256 string         // of what is read, in hexadecimal; empty: it is believed
 	Policy release.Policy // what an archive may contain
 
@@ -106,7 +107,7 @@ func (x sources) choose(o FetchOptions) (name storage.Name, src release.Source, 
 	name, src = storage.Name(o.Name), o.Source
 	if src == nil && o.From != "" {
 		var proposed storage.Name
-		proposed, src, err = x.locate(o.From)
+		proposed, src, err = x.locate(o.From, o.Mirror)
 		if name == "" {
 			name = proposed
 		}
@@ -126,7 +127,7 @@ func (x sources) name(release storage.Name) storage.Name {
 	if !IsAddress(string(release)) {
 		return release
 	}
-	name, src, err := x.locate(string(release))
+	name, src, err := x.locate(string(release), "")
 	if err != nil {
 		src = unreachable{err}
 		if name == "" {

@@ -13,6 +13,7 @@ import (
 	"github.com/libioc/ioc/release"
 	"github.com/libioc/ioc/release/bootstrap"
 	"github.com/libioc/ioc/release/oci"
+	"github.com/libioc/ioc/release/published"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -22,8 +23,8 @@ const (
 	archivePrefix = "docker-archive:"
 )
 
-// IsAddress reports whether s says where a release comes from: a distribution's (debian/bookworm), an image in a
-// registry (oci://), in a layout (oci-layout:) or of docker save (docker-archive:), or an archive on the
+// IsAddress reports whether s says where a release comes from: a distribution's (debian/bookworm, alpine/3.21,
+// images:NAME, 15.0-RELEASE), an image in a registry (oci://), in a layout (oci-layout:) or of docker save (docker-archive:), or an archive on the
 // web (http://, https://). Anything else is a name.
 func IsAddress(s string) bool {
 	for _, p := range []string{oci.Scheme, layoutPrefix, archivePrefix, "http://", "https://"} {
@@ -31,12 +32,16 @@ func IsAddress(s string) bool {
 			return true
 		}
 	}
+	if _, ok := published.Address(s); ok {
+		return true
+	}
 	distribution, _, ok := strings.Cut(s, "/")
 	return ok && slices.Contains(bootstrap.Names(), distribution)
 }
 
-// locate reads an address, and proposes a name for what is there.
-func (x sources) locate(address string) (storage.Name, release.Source, error) {
+// locate reads an address, and proposes a name for what is there. A mirror is asked instead of the servers that an
+// address stands for which names none; empty: those.
+func (x sources) locate(address, mirror string) (storage.Name, release.Source, error) {
 	o := oci.Options{Cache: x.cache}
 	if rest, ok := strings.CutPrefix(address, layoutPrefix); ok {
 		dir, ref := cutReference(rest)
@@ -57,8 +62,15 @@ func (x sources) locate(address string) (storage.Name, release.Source, error) {
 		return named(strings.ReplaceAll(image, ":", "-"), strings.TrimPrefix(digest, "sha256:")), src, err
 	}
 	if distribution, suite, ok := strings.Cut(address, "/"); ok && slices.Contains(bootstrap.Names(), distribution) {
-		src, err := bootstrap.New(distribution, suite, bootstrap.Options{Cache: x.cache})
+		src, err := bootstrap.New(distribution, suite, bootstrap.Options{Cache: x.cache, Mirror: mirror})
 		return named(distribution, suite), src, err
+	}
+	if known, ok := published.Address(address); ok {
+		src, err := published.New(known, published.Options{Cache: x.cache, Mirror: mirror})
+		return named(strings.TrimPrefix(known, "freebsd/")), src, err
+	}
+	if mirror != "" {
+		return "", nil, fault.New("fetch", fault.Invalid, address, errors.New("it says itself where it is, and has no mirror"))
 	}
 	u, err := url.Parse(address)
 	if err != nil {

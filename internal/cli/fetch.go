@@ -21,6 +21,10 @@ An address is one of
 
   debian/SUITE, ubuntu/SUITE   made of packages, from the mirror that the host's apt has, by mmdebstrap
                                or debootstrap, one of which has to be installed
+  alpine/VERSION               Alpine's minirootfs
+  images:NAME                  an image of linuxcontainers.org, such as images:fedora/43
+  15.0-RELEASE, freebsd/NAME   FreeBSD's base system, of its releases, snapshots or archive
+  hardenedbsd/BRANCH           HardenedBSD's
   oci://REGISTRY/NAME:TAG      a container image; docker's logins are honoured
   oci-layout:DIRECTORY[:NAME]  one in a directory of the OCI's layout
   docker-archive:FILE[:NAME]   one that docker save or podman save wrote
@@ -34,6 +38,7 @@ by nobody before it is complete.
 Where a jail is created, an address can be given instead of the release's name.`,
 		Example: `ioc fetch
 ioc fetch debian/bookworm
+ioc fetch alpine/3.21 --mirror https://mirror.example.org/alpine
 ioc fetch oci://docker.io/library/debian:bookworm-slim debian
 ioc create web --release oci://docker.io/library/nginx:1.29
 ioc fetch --from-tar debian-rootfs.tar.xz mydebian
@@ -55,7 +60,7 @@ docker export mycontainer | ioc fetch --from-tar - myimage`,
 			return nil
 		},
 	}, func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 && ioc.IsAddress(args[0]) {
+		if tar == "" && len(args) > 0 && ioc.IsAddress(args[0]) {
 			o.From, args = args[0], args[1:]
 		}
 		for _, flag := range []string{"sha256", "key", "signature"} {
@@ -102,6 +107,7 @@ docker export mycontainer | ioc fetch --from-tar - myimage`,
 	})
 	cmd.Flags().StringVar(&tar, "from-tar", "", "make it of the archive in this `FILE`; -: of standard input")
 	cmd.Flags().StringVar(&o.SHA256, "sha256", "", "refuse an archive whose digest is not `HEX`")
+	cmd.Flags().StringVar(&o.Mirror, "mirror", "", "ask the server at this `URL`, which has what the address's own has")
 	cmd.Flags().StringVar(&o.Key, "key", "", "refuse an archive that is not signed with this `KEY` of minisign or signify: a file, or the key itself")
 	cmd.Flags().StringVar(&o.Signature, "signature", "", "the signature is in this `FILE` or at this URL, and not beside the archive with .minisig after its name")
 	cmd.Flags().StringVar(&setuid, "setuid", "keep", "keep, drop or refuse setuid and setgid bits in an archive: `RULE`")

@@ -8,7 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"mime"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"strconv"
@@ -227,6 +229,12 @@ func (g *getting) broken(ctx context.Context, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the connection was cut")
 	}
-	return passing{fault.New("download", fault.Unavailable, g.url.Redacted(), err).
-		WithRemedy("try again: it goes on where it was broken off")}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok { // its text is the address again
+		err = wrapped.Err
+	}
+	remedy := "try again: it goes on where it was broken off"
+	if missing, ok := errors.AsType[*net.DNSError](err); ok && missing.IsNotFound {
+		err, remedy = fmt.Errorf("there is no host %s", missing.Name), "look at the address, at the network, and at HTTPS_PROXY if there is a proxy"
+	}
+	return passing{fault.New("download", fault.Unavailable, g.url.Redacted(), err).WithRemedy(remedy)}
 }

@@ -182,10 +182,7 @@ func (g *getting) failed(kind fault.Kind, err error) error {
 }
 
 func (g *getting) named(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fault.New("download", fault.Unknown, g.url.Redacted(), err)
+	return g.failed(fault.Unknown, err)
 }
 
 // sum is the file's SHA-256 in hexadecimal.

@@ -12,6 +12,7 @@ import (
 	"github.com/libioc/ioc/release"
 	"github.com/libioc/ioc/release/bootstrap"
 	"github.com/libioc/ioc/release/oci"
+	"github.com/libioc/ioc/release/published"
 )
 
 // catalogue lists the payload types of all packages that are for every system, by their packages.
@@ -110,5 +111,8 @@ func catalogue() []events.Payload {
 		&oci.Layer{},
 		&oci.Layers{},
 		&oci.Resolve{},
+
+		&published.Lookup{},
+		&published.Sets{},
 	}
 }

@@ -1,13 +1,17 @@
 package itest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/events"
@@ -57,6 +61,25 @@ kill -KILL $child
 	if err != nil {
 		panic(err)
 	}
+}
+
+// publish serves base.tar as Alpine does its minirootfs, as long as the process lives.
+func publish(dir string) string {
+	text, err := os.ReadFile(filepath.Join(dir, "base.tar"))
+	if err != nil {
+		panic(err)
+	}
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/latest-releases.yaml"):
+			fmt.Fprintf(w, "-\n  version: 3.21.3\n  flavor: alpine-minirootfs\n  file: root.tar.gz\n  sha256: %x\n  size: %d\n", sha256.Sum256(text), len(text))
+		case strings.HasSuffix(r.URL.Path, "/root.tar.gz"):
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+		default:
+			http.NotFound(w, r)
+		}
+	})).URL
 }
 
 // TestDebian makes a real Debian of the mirror that the host's apt has, and runs a program in it. It takes a minute

@@ -164,6 +164,9 @@ func all() []scenario {
 			standIn(dir)
 			return eventstest.Run(h.Fetch(ioc.FetchOptions{From: "debian/bookworm"}))
 		}},
+		{name: "fetch-published", from: empty, op: func(h *ioc.Host, dir string) eventstest.Operation {
+			return eventstest.Run(h.Fetch(ioc.FetchOptions{From: "alpine/3.21", Mirror: publish(dir)}))
+		}},
 		{name: "release-destroy", from: released, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.DestroyRelease(base))
 		}},

@@ -22,7 +22,8 @@ import (
 
 // Options say how a release is made. Cache must be set.
 type Options struct {
-	Cache *download.Cache // downloaded packages are kept in it
+	Cache  *download.Cache // downloaded packages are kept in it
+	Mirror string          // the URL of an archive of the distribution; empty: what the host's apt has
 }
 
 // New is a release of a distribution, "debian" or "ubuntu", by the name of its suite: "bookworm", "noble".
@@ -101,9 +102,14 @@ func (b *source) Build(s events.Step, t release.Target) (release.Written, error)
 		}
 		defer free()
 		h := readHost(s.Context())
+		if b.o.Mirror != "" {
+			h.sources = []repository{{uris: []string{b.o.Mirror}, suites: []string{b.suite}, components: []string{"main"}}}
+		}
 		j := job{
 			source: b, tool: tool, host: h, arch: arch, shelf: shelf, dir: t.Dir,
-			mirrors: b.repositories(b.suite, arch, h.sources, exists),
+		}
+		if j.mirrors = b.repositories(b.suite, arch, h.sources, exists); b.o.Mirror != "" {
+			j.mirrors = b.lines(b.suite, h.sources, func(string) (string, bool) { return "", true }, exists)
 		}
 		if tool.archive {
 			got, err = j.stream(s, t)

@@ -7,7 +7,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/atomicfile"
 	"github.com/libioc/ioc/internal/filetree"
 	"github.com/libioc/ioc/storage"
@@ -59,7 +62,15 @@ func (f *filling) WriteFile(_ context.Context, name string, data []byte) error {
 	if err := validFile(f.set, name); err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(filepath.Join(f.l.hidden(f.set.Kind, f.id), name), data, 0o600)
+	return full(atomicfile.WriteFile(filepath.Join(f.l.hidden(f.set.Kind, f.id), name), data, 0o600))
+}
+
+// full says of a disk that has no room what it is.
+func full(err error) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return fault.New("", fault.NoSpace, "", err).WithRemedy("make room, then try again")
+	}
+	return err
 }
 
 // Stage is the effect that makes an empty dataset, out of sight.
@@ -87,16 +98,16 @@ func (e *Stage) Do(ctx context.Context) error {
 	}
 	hidden := l.hidden(e.Dataset.Kind, e.ID)
 	if err := os.Mkdir(hidden, 0o700); err != nil {
-		return events.Untouched(err)
+		return events.Untouched(full(err))
 	}
 	storage.Point(ctx, "hidden")
 	if err := atomicfile.WriteFile(filepath.Join(hidden, stateFile), []byte(e.State), 0o600); err != nil {
-		return err
+		return full(err)
 	}
 	if e.Dataset.Kind == storage.Jails {
 		return l.newLayer(ctx, e.ID, func(string) error { return nil })
 	}
-	return os.Mkdir(filepath.Join(hidden, "root"), 0o755)
+	return full(os.Mkdir(filepath.Join(hidden, "root"), 0o755))
 }
 
 // Undo removes it with all that was written to it.
@@ -129,7 +140,7 @@ func (e *Publish) Do(ctx context.Context) error {
 	}
 	hidden := l.hidden(e.Dataset.Kind, e.ID)
 	if err := filetree.Sync(ctx, hidden); err != nil {
-		return events.Untouched(err)
+		return events.Untouched(full(err))
 	}
 	storage.Point(ctx, "synced")
 	err := move(ctx, hidden, l.dir(e.Dataset))
