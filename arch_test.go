@@ -44,7 +44,8 @@ release/embedded             : fault
 release/bootstrap            : events fault release internal/download internal/run
 release/published            : events fault release internal/download
 release/oci                  : events fault release internal/download
-jail                         : doctor events fault config network selector release storage sandbox internal/atomicfile internal/graph internal/lock internal/nearest internal/transfer
+jail                         : doctor events fault config network selector release storage sandbox internal/atomicfile internal/format/fstab internal/graph internal/lock internal/nearest internal/transfer
+internal/format/fstab        :
 internal/filetree            : fault storage
 internal/transfer            : events fault release sandbox storage internal/filetree
 internal/backend/mem         : doctor events fault network storage sandbox

@@ -128,6 +128,21 @@ func (g *JailGenerator) CopyTar(path string, w io.Writer) events.Op[struct{}] {
 	return g.h.keeper.CopyTar(g.name, path, w).With(g.h.preset...)
 }
 
+// Mounts lists the mounts of the jail's fstab.
+func (g *JailGenerator) Mounts(ctx context.Context) ([]jail.Mount, error) {
+	return g.h.keeper.Mounts(ctx, g.name)
+}
+
+// AddMount adds a mount to the jail's fstab, and mounts it at once if the jail runs.
+func (g *JailGenerator) AddMount(m jail.Mount) events.Op[struct{}] {
+	return g.h.keeper.AddMount(g.name, m).With(g.h.preset...)
+}
+
+// RemoveMount takes the mount at a target, or of a source, out of the jail's fstab, and unmounts it at once if the jail runs.
+func (g *JailGenerator) RemoveMount(what string) events.Op[struct{}] {
+	return g.h.keeper.RemoveMount(g.name, what).With(g.h.preset...)
+}
+
 // Rename gives the jail, which must not run, another name.
 func (g *JailGenerator) Rename(to string) events.Op[struct{}] {
 	return g.h.keeper.Rename(g.name, jail.Name(to)).With(g.h.preset...)

@@ -88,6 +88,18 @@ func (j *Jail) Set(ctx context.Context, properties map[string]string) ([]jail.Ch
 	return j.g.Set(properties).Do(ctx)
 }
 
+// AddMount adds a mount to the jail; see [JailGenerator.AddMount].
+func (j *Jail) AddMount(ctx context.Context, m jail.Mount) error {
+	_, err := j.g.AddMount(m).Do(ctx)
+	return err
+}
+
+// RemoveMount takes a mount from the jail; see [JailGenerator.RemoveMount].
+func (j *Jail) RemoveMount(ctx context.Context, what string) error {
+	_, err := j.g.RemoveMount(what).Do(ctx)
+	return err
+}
+
 // Revert makes an earlier configuration the present one again; see [JailGenerator.Revert].
 func (j *Jail) Revert(ctx context.Context, version int) ([]jail.Changed, error) {
 	return j.g.Revert(version).Do(ctx)

@@ -3,7 +3,6 @@ package jail
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,9 +26,6 @@ func (k *Keeper) spec(ctx context.Context, i *Info) (sandbox.Spec, error) {
 	bad := func(err error) (sandbox.Spec, error) {
 		return sandbox.Spec{}, fault.New("start", fault.KindOf(err), string(i.Name), err)
 	}
-	if err := k.noMounts(ctx, i.Name); err != nil {
-		return bad(err)
-	}
 	root, err := k.Storage.Root(ctx, storage.Jail(i.Name))
 	if err != nil {
 		return bad(err)
@@ -44,6 +40,9 @@ func (k *Keeper) spec(ctx context.Context, i *Info) (sandbox.Spec, error) {
 	spec := sandbox.Spec{ID: k.ID + "-" + string(i.Name), Hostname: i.value("host_hostname"), Root: sandboxRoot(root)}
 	if spec.Hostname == "" {
 		spec.Hostname = hostname(i.Name)
+	}
+	if spec.Mounts, err = k.mounts(ctx, i, root.Dir); err != nil {
+		return bad(err)
 	}
 	for _, limit := range []struct {
 		property string
@@ -91,24 +90,6 @@ func hostname(n Name) string {
 		return r
 	}, string(n))
 	return strings.Trim(name, "-.")
-}
-
-// noMounts refuses a jail whose fstab asks for mounts. An fstab without any has no effect either way.
-func (k *Keeper) noMounts(ctx context.Context, n Name) error {
-	file, err := k.Storage.ReadFile(ctx, storage.Jail(n), fstabFile)
-	if errors.Is(err, fault.NotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(string(file)) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			return fault.New("mount", fault.NotSupported, fstabFile, fmt.Errorf("%q: mounts have no effect here", line)).
-				WithRemedy("empty the jail's fstab")
-		}
-	}
-	return nil
 }
 
 // supported refuses a property that this host cannot give an effect to.

@@ -92,7 +92,7 @@ func (k *Keeper) stop(s events.Step, i *Info, o StopOptions) error {
 	}
 	// A jail whose own command fails is stopped all the same: what went wrong is in the stream.
 	if !o.Force {
-		env := k.environment(i, k.rootDir(s.Context(), i), i.Sandbox)
+		env := k.environment(i, k.root(s.Context(), i.Name), i.Sandbox)
 		if err := k.hostHook(s, i, env, "exec_prestop"); err != nil && s.Context().Err() != nil {
 			return err
 		}
@@ -114,18 +114,6 @@ func (k *Keeper) stop(s events.Step, i *Info, o StopOptions) error {
 	}
 	i.stopped()
 	return nil
-}
-
-// rootDir is the directory that is a jail's root, empty if it is made of layers.
-func (k *Keeper) rootDir(ctx context.Context, i *Info) string {
-	if i.value("exec_prestop") == "" && i.value("exec_stop") == "" {
-		return "" // nobody asks
-	}
-	root, err := k.Storage.Root(ctx, storage.Jail(i.Name))
-	if err != nil {
-		return "" // its files are gone: the jail is stopped all the same
-	}
-	return root.Dir
 }
 
 // terminate asks all processes to end and waits for it, at most until ctx is done.

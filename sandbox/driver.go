@@ -74,6 +74,18 @@ type Freezer interface {
 	Freeze(state State) (events.Effect, error)
 }
 
+// Mounter is implemented by drivers that can change the mounts of a running jail. What a jail's own ids hinder is
+// fault.NotSupported.
+type Mounter interface {
+	// Mount plans a mount in a running jail, above what is at its target, and changes nothing. The effect's undo takes away
+	// this mount and no other; so does the end of the jail.
+	Mount(state State, m Mount) (events.Effect, error)
+
+	// Unmount plans to take away the topmost mount at a target, and changes nothing. One that is in use is fault.Busy. m is what
+	// it was mounted by, for the effect's undo.
+	Unmount(state State, m Mount) (events.Effect, error)
+}
+
 // Features is what a host can do. A false one has its reason in Why, under the field's name.
 type Features struct {
 	Privileged     bool // jails need no user namespace of their own

@@ -61,6 +61,14 @@ func (p *Process) Validate() error {
 	return nil
 }
 
+// Validate reports what makes no sense in m. The error is fault.Invalid.
+func (m *Mount) Validate() error {
+	if err := errors.Join(m.check()...); err != nil {
+		return fault.New("", fault.Invalid, "", err)
+	}
+	return nil
+}
+
 func (r *Root) check() []error {
 	switch {
 	case (r.Dir == "") == (r.Overlay == nil):

@@ -109,6 +109,7 @@ var verbs = []struct {
 	{"rename", (*call).rename},
 	{"clone", (*call).clone},
 	{"promote", (*call).promote},
+	{"fstab", (*call).fstab},
 	{"snapshot", (*call).snapshot},
 	{"df", (*call).df},
 	{"top", (*call).top},

@@ -77,6 +77,8 @@ func catalogue() []events.Payload {
 		&jail.DestroySnapshot{},
 		&jail.Detach{},
 		&jail.Exec{},
+		&jail.FstabAdd{},
+		&jail.FstabRemove{},
 		&jail.Hook{},
 		&jail.Ready{},
 		&jail.Rename{},

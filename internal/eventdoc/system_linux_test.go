@@ -14,6 +14,7 @@ func system() []events.Payload {
 		&linuxns.Cgroup{},
 		&linuxns.Exec{},
 		&linuxns.Freeze{},
+		&linuxns.Mount{},
 		&linuxns.Reap{},
 		&linuxns.Spawn{},
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/events/eventstest"
+	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/release"
 	"github.com/libioc/ioc/sandbox"
 )
@@ -85,6 +86,17 @@ func all() []scenario {
 		{name: "stop-around", sample: true, from: created, before: both(surrounds, starts), turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Stop(none))
 		}},
+		// Mounts come to a jail that runs, and go; what was mounted goes with the jail.
+		{name: "fstab-add", sample: true, from: created, before: starts, op: func(h *ioc.Host, dir string) eventstest.Operation {
+			return eventstest.Run(web(h).AddMount(jail.Mount{Source: filepath.Join(dir, "root", "trash"), Target: "/data"}))
+		}},
+		{name: "fstab-rm", sample: true, from: created, before: both(starts, mounts), op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).RemoveMount("/data"))
+		}},
+		{
+			name: "stop-mounted", sample: true, from: created, before: both(starts, mounts), turns: []turn{{point: asked, world: "after"}},
+			op: func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Stop(none)) },
+		},
 		{name: "stop", from: created, before: starts, turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Stop(none))
 		}},
@@ -288,6 +300,11 @@ func surrounds(h *ioc.Host) error {
 		"exec_prestart": ": > " + mark, "exec_poststart": ": > " + mark + "2", "exec_prestop": "true", "exec_poststop": "rm -f " + mark + "*",
 	})
 	return err
+}
+
+// mounts gives the jail a file system in memory.
+func mounts(h *ioc.Host) error {
+	return h.Jail("web").AddMount(context.Background(), jail.Mount{Target: "/data", Type: "tmpfs", Options: []string{"size=64k"}})
 }
 
 // both does one after the other.

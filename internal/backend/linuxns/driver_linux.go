@@ -34,6 +34,7 @@ type Driver struct {
 var (
 	_ sandbox.Driver  = (*Driver)(nil)
 	_ sandbox.Freezer = (*Driver)(nil)
+	_ sandbox.Mounter = (*Driver)(nil)
 )
 
 // New makes a driver; nothing is looked at before it is needed.
@@ -47,6 +48,7 @@ func New(options Options) *Driver {
 
 // Register makes the driver's effects known to a journal.
 func Register(r *events.Registry) {
+	events.Register[Mount](r, "linuxns.mount.v1", events.Bind(func(m *Mount) { m.driver = New(Options{Run: filepath.Dir(m.Run)}) }))
 	events.Register[Cgroup](r, "linuxns.cgroup.v1")
 	events.Register[Spawn](r, "linuxns.spawn.v1")
 	events.Register[Exec](r, "linuxns.exec.v1")

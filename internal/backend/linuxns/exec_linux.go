@@ -32,6 +32,7 @@ type Exec struct {
 	process sandbox.Process
 	stdio   sandbox.Stdio
 	program stage.Program
+	fds     []int // sent with it
 
 	terminal *os.File
 	child    *pidfd
@@ -134,7 +135,7 @@ func (e *Exec) Do(ctx context.Context) error {
 	if err := joinGroups(e.Jail.Groups, unifiedOf(e.Jail.Groups), pid); err != nil {
 		return err
 	}
-	if err := b.instruct(ctx, e.program); err != nil {
+	if err := b.instruct(ctx, e.program, e.fds...); err != nil {
 		return err
 	}
 	if e.process.Terminal != nil {

@@ -24,6 +24,7 @@ const (
 	OpSymlink  // S: content, path
 	OpReadOnly // S: paths; those that do not exist are passed over
 	OpMask     // S: paths; those that do not exist are passed over
+	OpUnmount  // S: path. The topmost mount there is taken away
 
 	OpUser   // N: uid, gid, groups... S: "" or a name, which then is looked up
 	OpTTY    // N: how, rows, columns
@@ -35,6 +36,7 @@ const (
 	OpSeccomp // S: filter
 	OpInit    // S: executable, its name, its argument 0. Execute it from memory
 	OpExec    // N: count of arguments. S: arguments, then environment
+	OpEnd     // execute nothing, and end with 0
 )
 
 // Flags of OpTree, OpFS and OpOverlay.
@@ -88,6 +90,10 @@ func (o Op) verb() string {
 		return "make read-only"
 	case OpMask:
 		return "mask"
+	case OpUnmount:
+		return "unmount"
+	case OpEnd:
+		return "end"
 	case OpUser:
 		return "user"
 	case OpTTY:

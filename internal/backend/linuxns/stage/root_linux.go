@@ -125,6 +125,23 @@ func (m *machine) attach(slot int, name string) error {
 	return move(fd, to)
 }
 
+// unmount takes away the topmost mount at a path. The kernel finds it by its last name, from the directory that was opened
+// without following a link, and does not follow one either.
+func (m *machine) unmount(name string) error {
+	m.where = name
+	dir, last := path.Split(path.Clean(name))
+	up, err := m.open(dir, oPath|syscall.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(up)
+	if err := syscall.Fchdir(up); err != nil {
+		return err
+	}
+	const nofollow = 8 // UMOUNT_NOFOLLOW
+	return syscall.Unmount(last, nofollow)
+}
+
 func move(fd, to int) error {
 	return moveMount(fd, to, "")
 }

@@ -165,6 +165,8 @@ func (m *machine) do(s Step) error {
 		return m.readOnly(s.S)
 	case OpMask:
 		return m.mask(s.S)
+	case OpUnmount:
+		return m.unmount(s.S[0])
 	default:
 		return m.doProcess(s)
 	}
@@ -191,6 +193,10 @@ func (m *machine) doProcess(s Step) error {
 		return m.execInit([]byte(s.S[0]), s.S[1], s.S[2])
 	case OpExec:
 		return m.exec(s.S[:s.N[0]], s.S[s.N[0]:])
+	case OpEnd:
+		_, _ = syscall.Write(ErrorFD, []byte{reached})
+		syscall.Exit(0)
+		return nil
 	default:
 		return syscall.ENOSYS
 	}
