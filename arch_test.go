@@ -115,6 +115,7 @@ var thirdParty = map[string]string{
 	"github.com/elastic/go-seccomp-bpf":      "internal/backend/linuxns",
 	"github.com/moby/sys/mountinfo":          "internal/backend/linuxns internal/backend/overlay internal/backend/zfs sandbox/sandboxtest storage/storagetest",
 	"github.com/vishvananda/netlink":         "internal/backend/vethbridge",
+	"github.com/google/nftables":             "internal/backend/vethbridge",
 	"github.com/ulikunitz/xz":                "release",
 	"golang.org/x/crypto":                    "release",
 	"github.com/klauspost/compress":          "release release/embedded internal/backend/overlay",

@@ -8,14 +8,12 @@ func networks() []Property {
 		{Name: "interfaces", Type: List, Help: "the jail's interfaces and their bridges, each as NIC:BRIDGE; NIC::BRIDGE keeps it apart from others"},
 		{Name: "ip4_addr", Type: List, Help: "IPv4 addresses, each as NIC|ADDRESS/PREFIX or NIC|auto"},
 		{Name: "ip6_addr", Type: List, Help: "IPv6 addresses, each as NIC|ADDRESS/PREFIX, NIC|auto or NIC|accept_rtadv"},
+		{Name: "nat", Type: Bool, Default: "no", Help: "let the jail reach what the host reaches, by the host's addresses"},
+		{Name: "nat_forwards", Type: List, Help: "ports of the host that lead to the jail, each as tcp(PORT) or tcp(JAIL:HOST), of iocage's order"},
 		{Name: "mac_prefix", Default: "02ff60", Help: "how MAC addresses begin, in hexadecimal digits"},
 		{Name: "resolver", Default: "/etc/resolv.conf", Help: "the host's file to copy, or name servers separated by semicolons; /dev/null: neither"},
 		{Name: "vnet", Type: Bool, Help: "yes: the jail has a network stack of its own; no: it has the host's; none: nothing but a loopback interface"},
 	})
-	all = append(all, group(topicNetwork, Later, Later, "ioc does not translate addresses yet", []Property{
-		{Name: "nat", Type: Bool, Default: "no", Help: "let the jail reach the outside by the host's address"},
-		{Name: "nat_forwards", Type: List, Help: "ports of the host that lead to the jail, each as tcp(PORT) or tcp(JAIL:HOST)"},
-	})...)
 	all = append(all, group(topicNetwork, Never, Later, "interfaces of Linux are made for a jail, not given to it", []Property{
 		{Name: "vnet_interfaces", Type: List, Help: "interfaces of the host that are given to the jail"},
 	})...)

@@ -53,6 +53,9 @@ func (k *Keeper) connect(ctx context.Context, i *Info, spec *sandbox.Spec, state
 	return plan, nil
 }
 
+// natBridge is the bridge of jails whose addresses are translated and that name none.
+const natBridge = "ioc0"
+
 // inside is the way into the network stack of the jail that state will be of.
 func (k *Keeper) inside(state *sandbox.State) network.Inside {
 	return func(ctx context.Context) (network.Stack, error) {
@@ -89,6 +92,11 @@ func (i *Info) interfaces(n *network.Spec) error {
 		}
 	}
 	read("interfaces", func(text string) (err error) { n.Interfaces, err = network.ParseInterfaces(text); return err })
+	n.NAT = i.value("nat") == "yes"
+	read("nat_forwards", func(text string) (err error) { n.Forwards, err = network.ParseForwards(text); return err })
+	if len(n.Interfaces) == 0 && i.value("interfaces") == "" && (n.NAT || len(n.Forwards) > 0) {
+		n.Interfaces = []network.Interface{{Name: "eth0", Bridge: natBridge}}
+	}
 	for _, property := range []string{"ip4_addr", "ip6_addr"} {
 		read(property, func(text string) error {
 			addresses, err := network.ParseAddresses(text, property == "ip6_addr")
@@ -100,6 +108,9 @@ func (i *Info) interfaces(n *network.Spec) error {
 	}
 	read("defaultrouter", func(text string) (err error) { n.Router4, err = network.ParseRouter(text, false); return err })
 	read("defaultrouter6", func(text string) (err error) { n.Router6, err = network.ParseRouter(text, true); return err })
+	if (n.NAT || len(n.Forwards) > 0) && len(n.Interfaces) > 0 && i.value("ip4_addr") == "" {
+		n.Interfaces[0].Auto4 = true // there is nothing to translate otherwise
+	}
 	prefix := ""
 	read("mac_prefix", func(text string) (err error) { prefix, err = network.ParsePrefix(text); return err })
 	for x := range n.Interfaces {

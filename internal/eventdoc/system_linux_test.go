@@ -38,9 +38,12 @@ func system() []events.Payload {
 		&vethbridge.Bridge{},
 		&vethbridge.Configure{},
 		&vethbridge.Files{},
+		&vethbridge.Forwarding{},
+		&vethbridge.Isolate{},
 		&vethbridge.Lease{},
 		&vethbridge.Link{},
 		&vethbridge.Route{},
+		&vethbridge.Translate{},
 
 		&transfer.Install{},
 		&transfer.Stage{},

@@ -170,7 +170,7 @@ func raze(root string) error {
 			all = append(all, err)
 		}
 	}
-	return errors.Join(all...)
+	return errors.Join(append(all, razeNetwork(id))...)
 }
 
 // long tells whether the long tests are wanted.

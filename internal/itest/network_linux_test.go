@@ -261,3 +261,55 @@ func TestNetworkFails(t *testing.T) {
 		t.Errorf("interfaces are left:\n%s, before\n%s", now, before)
 	}
 }
+
+// TestNetworkFifty starts fifty jails at once and stops them, and wants each to have addresses of its own and nothing
+// to be left.
+func TestNetworkFifty(t *testing.T) {
+	n := network(t)
+	links, rules, switches := linksOf(t), tables(t), forwarding(t)
+	bridge, names := n.bridgeName(), make([]string, 50)
+	for i := range names {
+		names[i] = fmt.Sprintf("j%d", i)
+	}
+	all := n.JailsGenerator(names...)
+	if _, err := eventstest.Verify(t, all.Create(ioc.CreateOptions{Properties: map[string]string{
+		"vnet": "yes", "interfaces": "eth0:" + bridge, "ip4_addr": "auto", "ip6_addr": "auto", "nat": "yes", "stop_timeout": "5",
+	}})); err != nil {
+		t.Fatal(err)
+	}
+	world := look(t, n.root)
+	if _, err := eventstest.Verify(t, all.Start(ioc.SeveralOptions{})); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, name := range names {
+		info, err := n.Jail(name).Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(info.Addresses) != 2 {
+			t.Errorf("%s has addresses %v, want two", name, info.Addresses)
+		}
+		for _, a := range info.Addresses {
+			if other := seen[a.String()]; other != "" {
+				t.Errorf("%s and %s have %s", name, other, a)
+			}
+			seen[a.String()] = name
+		}
+	}
+	n.reaches("j0", "ping", "-c", "1", "-W", "5", "j49")
+	n.reaches("j49", "ping", "-c", "1", "-W", "5", "j0")
+	if _, err := eventstest.Verify(t, all.Stop(ioc.StopOptions{}, ioc.SeveralOptions{})); err != nil {
+		t.Fatal(err)
+	}
+	if now := linksOf(t); now != links {
+		t.Errorf("interfaces are left:\n%s, before\n%s", now, links)
+	}
+	if now := tables(t); now != rules {
+		t.Errorf("rules are left:\n%s, before\n%s", now, rules)
+	}
+	if now := forwarding(t); now != switches {
+		t.Errorf("the host's switches say %q, before %q", now, switches)
+	}
+	same(t, n.root, world)
+}

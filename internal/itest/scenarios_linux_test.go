@@ -97,6 +97,15 @@ func all() []scenario {
 			name: "stop-mounted", sample: true, from: created, before: both(starts, mounts), turns: []turn{{point: asked, world: "after"}},
 			op: func(h *ioc.Host, _ string) eventstest.Operation { return eventstest.Run(web(h).Stop(none)) },
 		},
+		{name: "start-network", sample: true, from: created, before: connects, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Start())
+		}},
+		{
+			name: "stop-network", sample: true, from: created, before: both(connects, starts),
+			turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
+				return eventstest.Run(web(h).Stop(none))
+			},
+		},
 		{name: "stop", from: created, before: starts, turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Stop(none))
 		}},
@@ -281,6 +290,7 @@ func all() []scenario {
 		},
 		recovery("create", released, dies("end-storage.clone", "create")),
 		recovery("start", created, dies("done-sandbox.spawn", "start")),
+		recovery("start-network", created, both(connects, dies("done-network.link", "start"))),
 		recovery("stop", created, dies("end-jail.terminate", "start", "stop")),
 		recovery("restart", created, dies("done-sandbox.spawn", "start", "restart")),
 		recovery("exec", created, dies("done-sandbox.exec", "start", "stay")),

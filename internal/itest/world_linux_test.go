@@ -31,7 +31,7 @@ func picture(root string) (string, error) {
 	if w.id, err = rootID(w.root); err != nil {
 		return "", err
 	}
-	for _, part := range []func() error{w.ids, w.jails, w.records, w.locks, w.mounts, w.processes, w.groups, w.files} {
+	for _, part := range []func() error{w.ids, w.jails, w.records, w.locks, w.mounts, w.processes, w.groups, w.network, w.files} {
 		if err := part(); err != nil {
 			return "", err
 		}
@@ -56,6 +56,7 @@ func (w *world) plain(s string) string {
 	s = strings.ReplaceAll(s, ",uuid=on", "") // an overlay's second mount does not say it
 	s = strings.ReplaceAll(s, w.id, "ROOTID")
 	s = token.ReplaceAllString(s, "$1$2.TOKEN")
+	s = chosenTCP.ReplaceAllString(s, "tcp${1}PORT")
 	s = instant.ReplaceAllString(s, "TIME")
 	return longID.ReplaceAllStringFunc(s, func(id string) string {
 		if w.names[id] == "" {

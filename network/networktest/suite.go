@@ -173,7 +173,10 @@ func testUndoNothing(t *testing.T, w *world) {
 // testUndoElsewhere undoes what another process would read in a journal: as it was written before Do, and after.
 func testUndoElsewhere(t *testing.T, w *world) {
 	for _, early := range []bool{false, true} {
-		plan, err := w.Plan(t.Context(), w.spec("web", "auto4", "auto6"), w.Inside(t))
+		spec := w.spec("web", "auto4", "auto6")
+		spec.NAT, spec.Interfaces[0].Apart = true, true
+		spec.Forwards = []network.Forward{{Protocol: "tcp", Host: 18080, Jail: 80}}
+		plan, err := w.Plan(t.Context(), spec, w.Inside(t))
 		if err != nil {
 			t.Fatal(err)
 		}

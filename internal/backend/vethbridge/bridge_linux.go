@@ -233,6 +233,10 @@ func (h *handle) makeBridge(name string) (netlink.Link, error) {
 	if err := h.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
 		return nil, failed("make", "bridge "+name, err)
 	}
+	// No jail tells the host where its packets go. A kernel without IPv6 has no such switch.
+	if err := writeSysctl(acceptRA(name), "0"); err != nil && !errors.Is(err, unix.ENOENT) {
+		return nil, failed("set", "how the host listens to routers on bridge "+name, err)
+	}
 	return h.findBridge(name)
 }
 

@@ -3,6 +3,7 @@ package vethbridge
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"net/netip"
 	"os"
@@ -54,6 +55,9 @@ func Register(r *events.Registry) {
 	events.Register[Link](r, "vethbridge.link.v1")
 	events.Register[Configure](r, "vethbridge.configure.v1")
 	events.Register[Route](r, "vethbridge.route.v1")
+	events.Register[Forwarding](r, "vethbridge.forwarding.v1")
+	events.Register[Translate](r, "vethbridge.translate.v1")
+	events.Register[Isolate](r, "vethbridge.isolate.v1")
 }
 
 // Features says what this host can do.
@@ -98,7 +102,7 @@ func (d *Driver) Plan(_ context.Context, spec network.Spec, inside network.Insid
 	if err := spec.Validate(); err != nil {
 		return p, err
 	}
-	s := &start{token: strings.ToLower(rand.Text()[:6])}
+	s := &start{token: newToken()}
 	files := &Files{Dir: filepath.Join(d.options.Run, spec.ID+"."+s.token), Shared: spec.Shared, from: spec.Resolver, usual: d.options.ResolvConf}
 	if spec.Resolver.Path != "" || len(spec.Resolver.Servers) > 0 {
 		p.Before = append(p.Before, files)
@@ -139,12 +143,28 @@ func (d *Driver) Plan(_ context.Context, spec network.Spec, inside network.Insid
 	for n := range spec.Interfaces {
 		i := &spec.Interfaces[n]
 		mac, host := i.MACs(spec.ID)
+		link := d.linkName()
+		if i.Apart { // before there is anything to keep apart
+			p.Before = append(p.Before, &Isolate{
+				Table: tableName(d.options.Group), Token: s.user(i.Name), Jail: spec.Jail, Link: link, Others: d.linkPrefix(), Dir: s.dir,
+			})
+		}
 		p.After = append(p.After,
 			&Link{
-				Name: d.linkName(), Interface: i.Name, Bridge: i.Bridge, Jail: spec.Jail, Apart: i.Apart,
-				MAC: mac.String(), HostMAC: host.String(), MTU: i.MTU, inside: inside,
+				Name: link, Interface: i.Name, Bridge: i.Bridge, Jail: spec.Jail, Apart: i.Apart,
+				MAC: mac.String(), HostMAC: host.String(), MTU: i.MTU, Hairpin: len(spec.Forwards) > 0, inside: inside,
 			},
 			&Configure{Interface: i.Name, Jail: spec.Jail, Advertise: i.Advertise, lease: lease, inside: inside})
+	}
+	if spec.NAT || len(spec.Forwards) > 0 {
+		translate := &Translate{
+			Table: tableName(d.options.Group), Token: s.token, Jail: spec.Jail, ID: spec.ID, Dir: s.dir, NAT: spec.NAT, Forwards: spec.Forwards,
+			Bridges: map[string]string{}, lease: lease,
+		}
+		for _, i := range spec.Interfaces {
+			translate.Bridges[i.Name] = i.Bridge
+		}
+		p.Before = append(p.Before, &Forwarding{Kinds: bothKinds(&spec), Token: s.token, ID: spec.ID, Jail: spec.Jail, Dir: s.dir}, translate)
 	}
 	p.After = append(p.After, &Route{Jail: spec.Jail, spec: spec, lease: lease, inside: inside})
 	return p, nil
@@ -161,7 +181,7 @@ func (d *Driver) bridge(s *start, spec *network.Spec, i *network.Interface) *Bri
 			}
 		}
 	}
-	if !spec.NAT {
+	if !spec.NAT && len(spec.Forwards) == 0 {
 		return b
 	}
 	for _, a := range i.Addresses {
@@ -176,10 +196,20 @@ func (d *Driver) bridge(s *start, spec *network.Spec, i *network.Interface) *Bri
 	return b
 }
 
+// newToken is a number of one start.
+func newToken() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // it does not fail
+	return hex.EncodeToString(b[:])
+}
+
 // linkName names the host's end of a pair: the root's id, and a number of this one alone, in the 15 bytes that there are.
 func (d *Driver) linkName() string {
-	return "i" + d.options.Group[:min(8, len(d.options.Group))] + strings.ToLower(rand.Text()[:6])
+	return d.linkPrefix() + strings.ToLower(rand.Text()[:6])
 }
+
+// linkPrefix begins the names of the host's ends of all jails of the root.
+func (d *Driver) linkPrefix() string { return "i" + d.options.Group[:min(8, len(d.options.Group))] }
 
 // bootID says which boot of the machine this is.
 func bootID() string {

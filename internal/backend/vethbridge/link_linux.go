@@ -23,6 +23,7 @@ type Link struct {
 	HostMAC   string
 	MTU       int  `json:",omitempty"`
 	Apart     bool `json:",omitempty"`
+	Hairpin   bool `json:",omitempty"` // the jail reaches its own ports of the host
 
 	inside network.Inside
 }
@@ -100,6 +101,13 @@ func (l *Link) plug(h *handle, br netlink.Link) error {
 				return nil
 			}
 			return h.LinkSetIsolated(host, true)
+		},
+		func() error {
+			if !l.Hairpin {
+				return nil
+			}
+			// A kernel that filters bridged frames diverts them while they are on the bridge: then the way back is the way out.
+			return h.LinkSetHairpin(host, true)
 		},
 		func() error { return h.LinkSetUp(host) },
 	} {

@@ -80,7 +80,7 @@ func (r *Route) find(named network.Router, six bool) network.Router {
 	}
 	for n := range r.spec.Interfaces {
 		i := &r.spec.Interfaces[n]
-		if !r.spec.NAT && !(i.Auto4 && !six) && !(i.Auto6 && six) {
+		if !r.spec.NAT && len(r.spec.Forwards) == 0 && !(i.Auto4 && !six) && !(i.Auto6 && six) {
 			continue
 		}
 		for _, held := range r.lease.Got {

@@ -23,8 +23,9 @@ import (
 //	bridges/NAME/users/START.NIC a link to what this one needs of the bridge: see user
 //	bridges/NAME/leases/ADDRESS  a link to who has the address: see holder
 //	bridges/NAME/hosts+SET       the hosts file of the jails that are on all bridges of SET
-//	forward/KIND.START           an empty file for who needs the host to forward packets of a kind
+//	forward/KIND.START           a link to which jail needs the host to forward packets of a kind
 //	forward/KIND                 a link to what the kernel's switch said before
+//	ports/PROTOCOL-PORT          a link to whom a port of the host leads to
 //
 // A link is made with its content at once, or not, and never twice under one name: that is why notes are links.
 type state string
@@ -116,7 +117,7 @@ func isCurrent(f *os.File) bool {
 
 // prune removes what is empty. The lock is the last to go, and its holder's to remove.
 func (d state) prune() {
-	for _, dir := range []string{"bridges", "forward"} {
+	for _, dir := range []string{"bridges", "forward", "ports"} {
 		_ = os.Remove(filepath.Join(string(d), dir)) // fails while there is something in it
 	}
 	entries, err := os.ReadDir(string(d))

@@ -1,0 +1,298 @@
+package itest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/events/eventstest"
+	"github.com/libioc/ioc/fault"
+)
+
+// outside is another machine, as far as the kernel knows: a network namespace that is connected with that of the tests and
+// has no route to any jail.
+type outside struct{ ns *os.File }
+
+// away does something on a thread of its own, which does not outlive it. The first thread of the process would.
+func away(do func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			defer runtime.UnlockOSThread()
+			done <- away(do)
+			return
+		}
+		done <- do()
+	}()
+	return <-done
+}
+
+func (o *outside) do(do func() error) error {
+	return away(func() error {
+		if err := unix.Setns(int(o.ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		return do()
+	})
+}
+
+func newOutside(t *testing.T) *outside {
+	t.Helper()
+	o := &outside{}
+	err := away(func() (err error) {
+		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
+			o.ns, err = os.Open("/proc/thread-self/ns/net")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = o.ns.Close() })
+	veth := netlink.NewVeth(netlink.LinkAttrs{Name: "uplink", TxQLen: -1})
+	veth.PeerName, veth.PeerNamespace = "eth0", netlink.NsFd(o.ns.Fd())
+	if err := netlink.LinkAdd(veth); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = netlink.LinkDel(veth) })
+	err = errors.Join(
+		configure("uplink", "198.51.100.1/24", "fd00:51::1/64"),
+		o.do(func() error { return configure("eth0", "198.51.100.2/24", "fd00:51::2/64") }),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func configure(name string, addresses ...string) error {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	for _, text := range addresses {
+		a, err := netlink.ParseAddr(text)
+		if err != nil {
+			return err
+		}
+		a.Flags = unix.IFA_F_NODAD
+		if err := netlink.AddrAdd(link, a); err != nil {
+			return err
+		}
+	}
+	return netlink.LinkSetUp(link)
+}
+
+// serve answers HTTP outside, with the address of who asks.
+func (o *outside) serve(t *testing.T) {
+	t.Helper()
+	var four, six net.Listener
+	err := o.do(func() (err error) {
+		if four, err = net.Listen("tcp4", ":80"); err == nil {
+			six, err = net.Listen("tcp6", ":80")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
+		_, _ = io.WriteString(w, host)
+	})}
+	go func() { _ = s.Serve(four) }()
+	go func() { _ = s.Serve(six) }()
+	t.Cleanup(func() { _ = s.Close() })
+}
+
+// get asks from outside, or from the host, each time by a new connection.
+func get(where *outside, address, path string) (string, error) {
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (c net.Conn, err error) {
+		dial := func() error {
+			c, err = (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", address)
+			return err
+		}
+		if where == nil {
+			return c, dial()
+		}
+		// The socket is made by the thread that dials, so that one address is dialled and nothing is looked up.
+		return c, where.do(dial)
+	}}
+	r, err := (&http.Client{Transport: transport, Timeout: 20 * time.Second}).Get("http://" + address + path)
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	return string(text), err
+}
+
+// tables lists the tables of nftables in this network namespace.
+func tables(t testing.TB) string {
+	t.Helper()
+	c, err := nftables.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := c.ListTables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, table := range all {
+		chains, err := c.ListChainsOfTableFamily(table.Family)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, table.Name)
+		for _, ch := range chains {
+			if ch.Table.Name == table.Name {
+				names = append(names, "  "+ch.Name)
+			}
+		}
+	}
+	return strings.Join(names, "\n")
+}
+
+func forwarding(t testing.TB) string {
+	t.Helper()
+	four, err := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
+	six, err2 := os.ReadFile("/proc/sys/net/ipv6/conf/all/forwarding")
+	if err = errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return string(four) + string(six)
+}
+
+const serves = "httpd -p 80 -h /etc >/dev/null 2>&1 & until wget -q -O /dev/null http://127.0.0.1/hosts; do sleep 0.05; done"
+
+// TestNetworkTranslated lets jails reach another machine that does not know them, and that machine a web server in one.
+func TestNetworkTranslated(t *testing.T) {
+	n := network(t)
+	o := newOutside(t)
+	o.serve(t)
+	links, rules, switches := linksOf(t), tables(t), forwarding(t)
+	bridge := n.bridgeName()
+	n.create("web", "vnet=yes", "interfaces=eth0:"+bridge, "ip4_addr=auto", "ip6_addr=auto", "nat=yes", "nat_forwards=tcp(80:8080)", "exec_start="+serves)
+	n.create("simple", "vnet=yes", "interfaces=eth0:"+bridge, "nat=yes")
+	world := look(t, n.root)
+	n.start("web")
+	n.start("simple")
+	for _, c := range []struct{ jail, address, as string }{
+		{"web", "198.51.100.2", "198.51.100.1"},
+		{"web", "[fd00:51::2]", "fd00:51::1"},
+		{"simple", "198.51.100.2", "198.51.100.1"},
+	} {
+		if text := n.reaches(c.jail, "wget", "-q", "-O", "-", "http://"+c.address+"/"); text != c.as {
+			t.Errorf("%s asked %s as %q, want %s", c.jail, c.address, text, c.as)
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		where   *outside
+		address string
+	}{
+		{"outside", o, "198.51.100.1:8080"},
+		{"outside_6", o, "[fd00:51::1]:8080"},
+		{"host", nil, "198.51.100.1:8080"},
+	} {
+		if text, err := get(c.where, c.address, "/hosts"); err != nil || !strings.Contains(text, " web") {
+			t.Errorf("%s: got %q, %v", c.name, text, err)
+		}
+	}
+	// A neighbour asks the host, and the jail itself does.
+	for _, jail := range []string{"simple", "web"} {
+		if text := n.reaches(jail, "wget", "-q", "-O", "-", "http://198.51.100.1:8080/hosts"); !strings.Contains(text, " web") {
+			t.Errorf("%s asked the host's port: %q", jail, text)
+		}
+	}
+	t.Run("port_taken", func(t *testing.T) {
+		before := tables(t)
+		n.create("other", "vnet=yes", "nat=yes", "nat_forwards=tcp(81:8080)")
+		if _, err := eventstest.Verify(t, n.JailGenerator("other").Start()); !errors.Is(err, fault.Busy) || !strings.Contains(err.Error(), "leads to jail web") {
+			t.Errorf("a second jail with the same port: %v", err)
+		}
+		if now := tables(t); now != before {
+			t.Errorf("rules\n%s, before\n%s", now, before)
+		}
+		if err := n.Jail("other").Destroy(t.Context(), ioc.DestroyOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	n.stop("web")
+	if text, err := get(o, "198.51.100.1:8080", "/hosts"); err == nil {
+		t.Errorf("the port of a stopped jail answers %q", text)
+	}
+	n.reaches("simple", "wget", "-q", "-O", "-", "http://198.51.100.2/") // the other's rules went without this one's
+	n.stop("simple")
+	if now := linksOf(t); now != links {
+		t.Errorf("interfaces are left:\n%s, before\n%s", now, links)
+	}
+	if now := tables(t); now != rules {
+		t.Errorf("rules are left:\n%s, before\n%s", now, rules)
+	}
+	if now := forwarding(t); now != switches {
+		t.Errorf("the host's switches say %q, before %q", now, switches)
+	}
+	same(t, n.root, world)
+}
+
+// TestNetworkApart keeps one jail from the others on its bridge, and not from the host.
+func TestNetworkApart(t *testing.T) {
+	n := network(t)
+	rules, bridge := tables(t), n.bridgeName()
+	for name, colons := range map[string]string{"alone": "::", "alone-2": "::", "web": ":", "db": ":"} {
+		n.create(name, "vnet=yes", "interfaces=eth0"+colons+bridge, "ip4_addr=auto", "ip6_addr=auto")
+		n.start(name)
+	}
+	for _, c := range []struct {
+		from, to string
+		reached  bool
+	}{
+		{"web", "db", true},
+		{"web", "alone", false},
+		{"alone", "web", false},
+		{"alone", "alone-2", false},
+	} {
+		info, err := n.Jail(c.to).Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range info.Addresses {
+			args := []string{"ping", "-c", "1", "-W", "1", a.Addr().String()}
+			if c.reached {
+				n.reaches(c.from, args...)
+			} else {
+				n.misses(c.from, args...)
+			}
+		}
+	}
+	link, err := netlink.LinkByName(bridge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	if err != nil || len(addresses) != 1 {
+		t.Fatalf("addresses of the bridge: %v, %v", addresses, err)
+	}
+	n.reaches("alone", "ping", "-c", "1", "-W", "5", addresses[0].IP.String())
+	for _, name := range []string{"alone", "alone-2", "web", "db"} {
+		n.stop(name)
+	}
+	if now := tables(t); now != rules {
+		t.Errorf("rules are left:\n%s, before\n%s", now, rules)
+	}
+}
