@@ -32,6 +32,7 @@ ioc logs -n 20 -f web`,
 		return nil
 	})
 	cmd.Flags().IntVarP(&o.Lines, "lines", "n", -1, "only the last `N` lines")
+	cmd.Flags().Lookup("lines").DefValue = "all"
 	cmd.Flags().BoolVarP(&o.Follow, "follow", "f", false, "go on with what is written from now on, until Ctrl-C or until the jail is gone")
 	return cmd
 }

@@ -37,6 +37,9 @@ func Main(env Env) int {
 		debug.SetGCPercent(400) // most commands end before there is anything to collect
 	}
 
+	if slices.Equal(env.Args, []string{"--version"}) { // what one tries first with an unknown program
+		env.Args = []string{"version"}
+	}
 	c := &call{env: env, out: env.Stdout, err: env.Stderr, ctx: context.Background()}
 	root := c.root(firstWord(env.Args))
 	root.SetArgs(env.Args)

@@ -13,6 +13,9 @@ import (
 // misuse is the error of a command that was called in a wrong way; it shows the right one.
 func misuse(cmd *cobra.Command, format string, a ...any) error {
 	err := fault.New("", fault.Invalid, name(cmd), fmt.Errorf(format, a...))
+	if !cmd.HasParent() {
+		return err.WithRemedy("ioc help lists the commands and options")
+	}
 	return err.WithRemedy("usage: " + cmd.UseLine())
 }
 

@@ -2,6 +2,7 @@ package itest
 
 import (
 	"bytes"
+	"errors"
 	"context"
 	"os"
 	"path/filepath"
@@ -282,7 +283,7 @@ func all() []scenario {
 		}},
 		{name: "mend", from: created, before: halves, op: mends},
 		{name: "mend-processes", from: created, before: forgets, op: mends},
-		{name: "mend-config", from: created, before: spoils, op: mends},
+		{name: "mend-config", from: created, before: func(h *ioc.Host) error { return errors.Join(changes(h), spoils(h)) }, op: mends},
 		// To settle a dead jail is a stop.
 		{
 			name: "mend-dead", from: created, before: perishes,
