@@ -2,8 +2,8 @@ package itest
 
 import (
 	"bytes"
-	"errors"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
