@@ -50,7 +50,7 @@ internal/filetree            : fault storage
 internal/transfer            : events fault release sandbox storage internal/filetree
 internal/backend/mem         : doctor events fault network storage sandbox
 internal/backend/overlay     : doctor events fault storage internal/atomicfile internal/filetree internal/lock internal/run
-internal/backend/zfs         : events fault storage internal/atomicfile internal/filetree internal/run
+internal/backend/zfs         : doctor events fault storage internal/atomicfile internal/filetree internal/run
 internal/backend/zfs/scratch :
 internal/backend/linuxns     : doctor events fault sandbox internal/atomicfile internal/backend/linuxns/...
 internal/backend/linuxns/seccomp :

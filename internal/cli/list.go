@@ -16,10 +16,10 @@ import (
 
 func (c *call) list() *cobra.Command {
 	var g grid
-	var releases, templates, long bool
+	var releases, templates, long, datasets, pools bool
 	cmd := c.command(&cobra.Command{
 		Use:   "list [OPTIONS] [JAIL...]",
-		Short: "list jails or releases",
+		Short: "list jails, releases, or where they can be",
 		Long: `Lists the jails with their states: stopped; running; dead, which is a jail that ended without being
 stopped; stopping, whose stop is not over; broken, which cannot be used as it is. The note says what is wrong and
 what repairs it.
@@ -34,7 +34,8 @@ added at times, but none changes its meaning.
 ioc list -H | cut -f 1,2
 ioc list -o name,memoryuse,used -s -used
 ioc list --format json state=running
-ioc list --releases`,
+ioc list --releases
+ioc list --pools`,
 		Args: cobra.ArbitraryArgs,
 	}, func(cmd *cobra.Command, args []string) error {
 		if err := g.check(cmd); err != nil {
@@ -42,6 +43,20 @@ ioc list --releases`,
 		}
 		if releases && (templates || long || len(args) > 0) {
 			return misuse(cmd, "--releases lists all releases")
+		}
+		if datasets || pools {
+			if datasets && pools || releases || templates || long || len(args) > 0 {
+				return misuse(cmd, "--datasets and --pools list all there are, and nothing else")
+			}
+			what := c.listDatasets
+			if pools {
+				what = c.listPools
+			}
+			err := what(&g)
+			if err == nil {
+				c.print(g.String())
+			}
+			return err
 		}
 		host, err := c.ask()
 		if err != nil {
@@ -60,6 +75,8 @@ ioc list --releases`,
 	cmd.Flags().BoolVarP(&releases, "releases", "r", false, "list what jails can be made from")
 	cmd.Flags().BoolVarP(&templates, "templates", "t", false, "only jails that are templates")
 	cmd.Flags().BoolVarP(&long, "long", "l", false, "show more columns")
+	cmd.Flags().BoolVar(&datasets, "datasets", false, "list the ZFS file systems that jails are kept in, the one that is used first")
+	cmd.Flags().BoolVar(&pools, "pools", false, "list the ZFS pools, and which are active")
 	g.addFlags(cmd)
 	return cmd
 }

@@ -115,6 +115,8 @@ var verbs = []struct {
 	{"fstab", (*call).fstab},
 	{"snapshot", (*call).snapshot},
 	{"df", (*call).df},
+	{"activate", (*call).activate},
+	{"deactivate", (*call).deactivate},
 	{"top", (*call).top},
 	{"logs", (*call).logs},
 	{"cp", (*call).cp},

@@ -19,6 +19,8 @@ import (
 func catalogue() []events.Payload {
 	return []events.Payload{
 		&ioc.Mending{},
+		&ioc.Activation{},
+		&ioc.Deactivation{},
 		&ioc.Recovery{},
 
 		&mem.Clear{},
@@ -38,6 +40,8 @@ func catalogue() []events.Payload {
 		&mem.Trash{},
 		&mem.WriteFile{},
 
+		&zfs.Activate{},
+		&zfs.Clear{},
 		&zfs.Clone{},
 		&zfs.Forget{},
 		&zfs.Guard{},

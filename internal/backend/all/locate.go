@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/backend/zfs"
 )
@@ -73,9 +74,54 @@ func locate(root string) (Located, error) {
 	return Located{Dir: root}, nil
 }
 
+// Pool is a ZFS pool of the host.
+type Pool = zfs.Pool
+
+// Pools lists them.
+func Pools(ctx context.Context) ([]Pool, error) { return zfs.Pools(ctx) }
+
+// Activation plans that pools are ioc's, or are not; nothing is planned for one that is so already.
+func Activation(ctx context.Context, pools []string, active bool) ([]events.Effect, error) {
+	return zfs.Activation(ctx, pools, active)
+}
+
+// Source is a ZFS file system that the host says is a root of ioc's.
+type Source struct {
+	Source                      string // its name: "main"
+	Dataset                     string // the file system
+	From                        string // where the host says so
+	Dir                         string // where it is mounted; empty: it is not
+	Used, Referenced, Available int64  // bytes
+}
+
+// Sources lists them, the one that is used if none is named first.
+func Sources(ctx context.Context) ([]Source, error) {
+	said, err := zfs.Sources(ctx, rcConf)
+	var names []string
+	for _, s := range said {
+		names = append(names, s.Root)
+	}
+	if err != nil {
+		return nil, err
+	}
+	found, err := zfs.Describe(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Source, 0, len(said))
+	for i, s := range said {
+		f := found[i]
+		all = append(all, Source{s.Name, s.Root, s.From, f.Dir, f.Used, f.Referenced, f.Available})
+	}
+	return all, nil
+}
+
+// rcConf is where a host says which its roots are.
+const rcConf = "/etc/rc.conf"
+
 // MainSource is the root that the host says is ioc's, if it says so.
 func MainSource(ctx context.Context) (root string, err error) {
-	all, err := zfs.Sources(ctx, "/etc/rc.conf")
+	all, err := zfs.Sources(ctx, rcConf)
 	if err != nil || len(all) == 0 {
 		return "", err
 	}

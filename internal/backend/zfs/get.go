@@ -15,7 +15,7 @@ import (
 // properties are what a row holds.
 var properties = strings.Join([]string{
 	"guid", "createtxg", "type", "creation", "origin", "mounted", "mountpoint", "used", "referenced", "available",
-	propID, propOrigin,
+	propID, propOrigin, propActive,
 }, ",")
 
 // row is a file system, a volume or a snapshot.

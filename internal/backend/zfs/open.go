@@ -84,6 +84,8 @@ func Register(r *events.Registry) {
 	events.Register[Purge](r, "zfs.purge.v1")
 	events.Register[Promote](r, "zfs.promote.v1")
 	events.Register[Guard](r, "zfs.guard.v1")
+	events.Register[Activate](r, "zfs.activate.v1")
+	events.Register[Clear](r, "zfs.clear.v1")
 	events.Register[Tune](r, "zfs.tune.v1")
 	events.Register[WriteFile](r, "zfs.writefile.v1")
 }

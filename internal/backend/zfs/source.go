@@ -73,28 +73,70 @@ func rcSources(path string) ([]Source, error) {
 
 // Pool is one of the host's.
 type Pool struct {
-	Name   string
-	Active bool   // it is ioc's
-	Root   string // its file system for ioc: NAME/ioc, or NAME/iocage of libioc; empty: it has none
+	Name      string
+	Active    bool   // it is ioc's
+	Root      string // its file system for ioc: NAME/ioc, or NAME/iocage of libioc; empty: it has none
+	Used      int64  // bytes
+	Available int64  // bytes that could still be written
+
+	guid   string
+	active string // the property, if it is the pool's own
 }
 
 // Pools asks once.
 func Pools(ctx context.Context) ([]Pool, error) {
-	out, err := ask(ctx, "list", "-H", "-d", "1", "-t", "filesystem", "-o", "name,"+propActive)
+	rs, err := get(ctx, 1)
 	if err != nil {
 		return nil, fault.New("pools", fault.Unknown, "", err)
 	}
 	var all []Pool
-	for line := range strings.Lines(out) {
-		name, active, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		pool, sub, isBelow := strings.Cut(name, "/")
+	for i := range rs {
+		r := &rs[i]
+		pool, sub, isBelow := strings.Cut(r.name, "/")
 		if !isBelow {
-			all = append(all, Pool{Name: pool, Active: active == "yes"})
+			if strings.Contains(r.name, "@") {
+				continue
+			}
+			p := Pool{Name: pool, Active: r.get(propActive) == "yes", Used: r.number("used"), Available: r.number("available"), guid: r.get("guid")}
+			if r.own[propActive] {
+				p.active = r.get(propActive)
+			}
+			all = append(all, p)
 			continue
 		}
 		if p := &all[len(all)-1]; p.Name == pool && (sub == "ioc" || sub == "iocage" && p.Root == "") {
-			p.Root = name
+			p.Root = r.name
 		}
+	}
+	return all, nil
+}
+
+// Mounted is a file system with what ZFS accounts for.
+type Mounted struct {
+	Name                        string
+	Dir                         string // empty: it is not mounted, or is not there
+	Used, Referenced, Available int64  // bytes
+}
+
+// Describe asks once about file systems; what is not there has a name only.
+func Describe(ctx context.Context, names ...string) ([]Mounted, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	rs, err := get(ctx, 0, names...)
+	if err != nil {
+		return nil, fault.New("datasets", fault.Unknown, "", err)
+	}
+	all := make([]Mounted, 0, len(names))
+	for _, name := range names {
+		m := Mounted{Name: name}
+		if r := rs.find(name); r != nil {
+			m.Used, m.Referenced, m.Available = r.number("used"), r.number("referenced"), r.number("available")
+			if r.isMounted() {
+				m.Dir = r.get("mountpoint")
+			}
+		}
+		all = append(all, m)
 	}
 	return all, nil
 }

@@ -71,6 +71,10 @@ func scenarios() []eventstest.Scenario {
 		{"untune", func(h *ioc.Host) eventstest.Operation {
 			return eventstest.Run(web(h).Set(map[string]string{"quota": "none", "compression": "none"}))
 		}},
+		{"activate", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(h.Activate(secondPool(filepath.Dir(h.Root()))))
+		}},
+		{"doctor", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(h.Mend()) }},
 	} {
 		onHost := func(op func(h *ioc.Host) eventstest.Operation) func(dir string) (eventstest.Operation, error) {
 			return func(dir string) (eventstest.Operation, error) {
@@ -81,9 +85,25 @@ func scenarios() []eventstest.Scenario {
 				return op(h), nil
 			}
 		}
+		before, cleanup := setup, func(dir string) error { return command("destroy", "-R", fileSystem(dir)) }
+		switch s.name {
+		case "doctor":
+			before = broken
+		case "activate":
+			before = func(dir string) error {
+				err := errors.Join(emptyRoot(dir), makePool(secondPool(dir), dir))
+				if err == nil {
+					_, err = open(filepath.Join(dir, "root"))
+				}
+				return err
+			}
+			cleanup = func(dir string) error {
+				return errors.Join(command("destroy", "-R", fileSystem(dir)), exec.Command("zpool", "destroy", secondPool(dir)).Run())
+			}
+		}
 		all = append(all, eventstest.Scenario{
 			Name:      s.name,
-			Setup:     setup,
+			Setup:     before,
 			Operation: onHost(s.op),
 			Recover:   onHost(func(h *ioc.Host) eventstest.Operation { return eventstest.Run(h.Recover()) }),
 			Clean: func(dir string) error {
@@ -97,9 +117,17 @@ func scenarios() []eventstest.Scenario {
 				}
 				return err
 			},
-			Within:   storage.WithPoints,
-			Snapshot: func(dir string) (string, error) { return pictureOf(filepath.Join(dir, "root")) },
-			Cleanup:  func(dir string) error { return command("destroy", "-R", fileSystem(dir)) },
+			Within: storage.WithPoints,
+			Snapshot: func(dir string) (string, error) {
+				text, err := pictureOf(filepath.Join(dir, "root"))
+				if s.name == "activate" && err == nil {
+					var out string
+					out, err = properties(secondPool(dir))
+					text += strings.ReplaceAll(out, secondPool(dir), "POOL")
+				}
+				return text, err
+			},
+			Cleanup: cleanup,
 		})
 	}
 	return all
@@ -122,9 +150,14 @@ func command(args ...string) error {
 	return err
 }
 
+// emptyRoot makes a root without jails.
+func emptyRoot(dir string) error {
+	return command("create", "-o", "mountpoint="+filepath.Join(dir, "root"), fileSystem(dir))
+}
+
 func setup(dir string) error {
 	at := filepath.Join(dir, "root")
-	if err := command("create", "-o", "mountpoint="+at, fileSystem(dir)); err != nil {
+	if err := emptyRoot(dir); err != nil {
 		return err
 	}
 	h, err := open(at)

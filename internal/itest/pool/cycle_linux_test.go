@@ -134,9 +134,12 @@ func TestNotMounted(t *testing.T) {
 func TestHung(t *testing.T) {
 	scratch.Pool(t)
 	dir, _ := scratch.Hung(t, "tank/hung")
-	for _, root := range []string{dir, "tank/hung"} {
-		if _, err := ioc.Open(t.Context(), ioc.Options{Root: root}); !errors.Is(err, fault.Unavailable) || len(fault.Remedies(err)) == 0 {
-			t.Errorf("open of %s, which does not answer: %v, want it unavailable, and what to do", root, err)
-		}
+	for name, root := range map[string]string{"directory": dir, "name": "tank/hung"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := ioc.Open(t.Context(), ioc.Options{Root: root}); !errors.Is(err, fault.Unavailable) || len(fault.Remedies(err)) == 0 {
+				t.Errorf("open of %s, which does not answer: %v, want it unavailable, and what to do", root, err)
+			}
+		})
 	}
 }
