@@ -44,6 +44,7 @@ release/embedded             : fault
 release/bootstrap            : events fault release internal/download internal/run
 release/published            : events fault release internal/download
 release/oci                  : events fault release internal/download
+apply                        : config fault internal/nearest
 jail                         : doctor events fault config network selector release storage sandbox internal/atomicfile internal/format/fstab internal/graph internal/lock internal/nearest internal/transfer
 internal/format/fstab        :
 internal/filetree            : fault storage
@@ -58,7 +59,7 @@ internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
 internal/backend/vethbridge  : doctor events fault network
 internal/backend/all         : doctor events fault network storage sandbox internal/run internal/backend/...
-.                            : doctor events fault history selector config jail release release/bootstrap release/embedded release/oci release/published storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
+.                            : apply doctor events fault history selector config jail release release/bootstrap release/embedded release/oci release/published storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
 internal/graph               :
 internal/nearest             :
 internal/itest               :
@@ -68,7 +69,7 @@ internal/golden              :
 internal/view                : events fault
 internal/view/term           : events fault internal/view
 internal/view/svg            : events internal/view
-internal/cli                 : . doctor events fault history config jail journal release sandbox selector storage internal/nearest internal/view internal/view/term internal/view/svg
+internal/cli                 : . apply doctor events fault history config jail journal release sandbox selector storage internal/nearest internal/view internal/view/term internal/view/svg
 cmd/ioc                      : internal/cli
 internal/bench               : . events fault journal sandbox storage internal/backend/linuxns internal/run
 `
@@ -116,6 +117,7 @@ var thirdParty = map[string]string{
 	"github.com/moby/sys/mountinfo":          "internal/backend/linuxns internal/backend/overlay internal/backend/zfs sandbox/sandboxtest storage/storagetest",
 	"github.com/vishvananda/netlink":         "internal/backend/vethbridge",
 	"github.com/google/nftables":             "internal/backend/vethbridge",
+	"go.yaml.in/yaml/v3":                     "apply",
 	"github.com/ulikunitz/xz":                "release",
 	"golang.org/x/crypto":                    "release",
 	"github.com/klauspost/compress":          "release release/embedded internal/backend/overlay",

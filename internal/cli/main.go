@@ -102,6 +102,7 @@ var verbs = []struct {
 	{"start", (*call).start},
 	{"stop", (*call).stop},
 	{"restart", (*call).restart},
+	{"apply", (*call).apply},
 	{"destroy", (*call).destroy},
 	{"run", (*call).runCommand},
 	{"exec", (*call).exec},

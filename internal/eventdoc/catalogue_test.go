@@ -63,6 +63,7 @@ func catalogue() []events.Payload {
 		&run.Cmd{},
 
 		&jail.Around{},
+		&jail.Apply{},
 		&jail.Attach{},
 		&jail.Attempt{},
 		&jail.Await{},
@@ -92,6 +93,7 @@ func catalogue() []events.Payload {
 		&jail.Run{},
 		&jail.Set{},
 		&jail.SetDefaults{},
+		&jail.SetFstab{},
 		&jail.Mending{},
 		&jail.Settle{},
 		&jail.Several{},

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/apply"
 	"github.com/libioc/ioc/events/eventstest"
 	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/release"
@@ -277,6 +278,13 @@ func all() []scenario {
 		},
 		{name: "stop-copy", from: created, before: dependsRunning, only: true, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.JailGenerator("copy").Stop(none))
+		}},
+		// What a file asks for is all there or nothing of it.
+		{name: "apply", sample: true, from: created, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.Apply(&apply.File{Jails: []apply.Jail{
+				{Name: "web", Properties: map[string]string{"notes": "applied", "depends": "db"}, State: apply.Running},
+				{Name: "db", Release: base, State: apply.Running},
+			}}, ioc.ApplyOptions{}))
 		}},
 		{name: "destroy-several", from: history, before: copies, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.JailsGenerator("web", "copy").Destroy(ioc.DestroyOptions{}))
