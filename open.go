@@ -19,6 +19,7 @@ import (
 	"github.com/libioc/ioc/history"
 	"github.com/libioc/ioc/internal/atomicfile"
 	"github.com/libioc/ioc/internal/backend/all"
+	"github.com/libioc/ioc/internal/download"
 	"github.com/libioc/ioc/internal/lock"
 	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/journal"
@@ -163,6 +164,7 @@ func (h *Host) registry() *events.Registry {
 	r := events.NewRegistry()
 	jail.Register(r, h.locks, h.backend.Sandbox, h.backend.Commands)
 	h.backend.Register(r)
+	download.Register(r)
 	return r
 }
 

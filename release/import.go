@@ -21,6 +21,7 @@ type ImportOptions struct {
 	SHA256 string // of what is read, in hexadecimal; empty: it is believed
 	Policy Policy
 	Signed Signature        // by whom what is read must be signed
+	Newer  string           // the digest of what is there under another name: the same again is skipped
 	Now    func() time.Time // the clock; nil: the system's
 }
 
@@ -96,6 +97,11 @@ func load(s events.Step, d storage.Driver, o ImportOptions) (Info, error) {
 			return Info{}, err
 		}
 	}
+	if o.Newer != "" {
+		if is, err := src.Digest(s.Context()); err != nil || is == o.Newer {
+			return Info{}, errors.Join(err, asOf(is, o))
+		}
+	}
 	signed, err := o.Signed.verifier(s)
 	if err != nil {
 		return Info{}, err
@@ -121,6 +127,9 @@ func load(s events.Step, d storage.Driver, o ImportOptions) (Info, error) {
 		err = s.Do(&Unpacking{o.Name}, func(s events.Step) error { return unpack(s, f, src, o, want, signed, &i) })
 	}
 	if err != nil {
+		return Info{}, err
+	}
+	if err := asOf(i.Digest, o); err != nil {
 		return Info{}, err
 	}
 	if err := f.WriteFile(s.Context(), infoFile, i.encode()); err != nil {
@@ -201,6 +210,14 @@ func there(ctx context.Context, d storage.Driver, o ImportOptions, want string, 
 	return i, events.Skip("it is there, made of the same")
 }
 
+// asOf skips what is no newer than what is there.
+func asOf(digest string, o ImportOptions) error {
+	if o.Newer == "" || digest != o.Newer {
+		return nil
+	}
+	return events.Skip("what is there is the newest")
+}
+
 // distant reports whether a source does not know what it is before it was got.
 func distant(src Source) bool {
 	switch src.(type) {
@@ -221,6 +238,18 @@ func digestOf(sum string) (string, error) {
 	}
 	return "sha256:" + sum, nil
 }
+
+// Updating is the payload of getting what is newer than a release.
+type Updating struct{ Name Name }
+
+// EventType is the operation's name in events.
+func (*Updating) EventType() string { return "release.update" }
+
+// EventTitle is for people.
+func (p *Updating) EventTitle() string { return "update release " + string(p.Name) }
+
+// EventKey is the release.
+func (p *Updating) EventKey() string { return string(p.Name) }
 
 // Destroying is the payload of Destroy.
 type Destroying struct{ Name Name }

@@ -122,6 +122,7 @@ var verbs = []struct {
 	{"logs", (*call).logs},
 	{"cp", (*call).cp},
 	{"fetch", (*call).fetch},
+	{"prune", (*call).prune},
 	{"recover", (*call).recover},
 	{"doctor", (*call).doctor},
 	{"events", (*call).eventsCommand},

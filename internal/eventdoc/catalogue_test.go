@@ -21,6 +21,7 @@ func catalogue() []events.Payload {
 		&ioc.Mending{},
 		&ioc.Activation{},
 		&ioc.Deactivation{},
+		&ioc.Pruning{},
 		&ioc.Recovery{},
 
 		&mem.Clear{},
@@ -59,6 +60,7 @@ func catalogue() []events.Payload {
 		&zfs.WriteFile{},
 
 		&download.Download{},
+		&download.Purge{},
 
 		&run.Cmd{},
 
@@ -112,6 +114,7 @@ func catalogue() []events.Payload {
 		&release.Destroying{},
 		&release.Importing{},
 		&release.Unpacking{},
+		&release.Updating{},
 
 		&bootstrap.Bootstrap{},
 		&bootstrap.Phase{},

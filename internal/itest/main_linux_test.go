@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/libioc/ioc"
@@ -51,6 +52,13 @@ func isolate() {
 	}
 	if err == nil {
 		err = errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount("tmpfs", run, "tmpfs", 0, "mode=0700"))
+	}
+	var loopback netlink.Link // for what is fetched from a server of the tests
+	if err == nil {
+		loopback, err = netlink.LinkByName("lo")
+	}
+	if err == nil {
+		err = netlink.LinkSetUp(loopback)
 	}
 	if err == nil {
 		err = syscall.Exec("/proc/self/exe", os.Args, append(os.Environ(), ownEnv+"=1"))

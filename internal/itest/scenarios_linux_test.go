@@ -6,7 +6,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/apply"
@@ -188,7 +190,13 @@ func all() []scenario {
 			return eventstest.Run(h.Fetch(ioc.FetchOptions{From: "debian/bookworm"}))
 		}},
 		{name: "fetch-published", from: empty, op: func(h *ioc.Host, dir string) eventstest.Operation {
-			return eventstest.Run(h.Fetch(ioc.FetchOptions{From: "alpine/3.21", Mirror: publish(dir)}))
+			return eventstest.Run(h.Fetch(ioc.FetchOptions{From: "alpine/3.21", Mirror: publish(dir, "")}))
+		}},
+		{name: "fetch-update", from: empty, before: fetches, op: func(h *ioc.Host, dir string) eventstest.Operation {
+			return eventstest.Run(h.UpdateRelease("alpine-3.21", publish(dir, strings.Repeat("\x00", 512))))
+		}},
+		{name: "prune", from: empty, before: fetches, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.Prune(ioc.PruneOptions{Age: time.Nanosecond}))
 		}},
 		{name: "release-destroy", from: released, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.DestroyRelease(base))

@@ -133,7 +133,7 @@ func (l *Lookup) EventTitle() string { return "look for " + l.Address }
 // Sets is the payload of getting the archives that a system is made of.
 type Sets struct {
 	Address string
-	Count   int
+	Count   int // how many archives there are
 }
 
 // EventType is the step's name in events.
