@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,12 +25,14 @@ func words(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// linkName is what an interface or a bridge can be called so that every tool can deal with it. The kernel takes
-// at most 15 bytes (IFNAMSIZ).
-var linkName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,14}$`)
-
+// checkLink says whether an interface or a bridge can be called so, by every tool. The kernel takes at most 15 bytes
+// (IFNAMSIZ).
 func checkLink(name string) error {
-	if !linkName.MatchString(name) || name == "lo" || name == "all" || name == "default" {
+	bad := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '.' && r != '-'
+	}
+	letter := name != "" && (name[0]|0x20) >= 'a' && (name[0]|0x20) <= 'z'
+	if !letter || len(name) > 15 || strings.ContainsFunc(name, bad) || name == "lo" || name == "all" || name == "default" {
 		return fmt.Errorf("%q cannot be the name of an interface", name)
 	}
 	return nil
