@@ -46,6 +46,8 @@ func archive() ([]byte, error) {
 		add(tar.Header{Name: name, Mode: 0o755}, string(code))
 	}
 	add(tar.Header{Name: "etc/passwd", Mode: 0o644}, "root:x:0:0::/:/bin/sh\n")
+	add(tar.Header{Name: "etc/hosts", Mode: 0o644}, "127.0.0.1 localhost\n") // what is mounted over has to be there
+	add(tar.Header{Name: "etc/resolv.conf", Mode: 0o644}, "")
 	add(tar.Header{Name: "data/old", Mode: 0o600, Uid: 7, Gid: 8}, "old")
 	add(tar.Header{Name: "data/setuid", Mode: 0o4755}, "setuid")
 	add(tar.Header{Name: "data/link", Typeflag: tar.TypeSymlink, Linkname: "deep/file", Mode: 0o777}, "")
