@@ -19,6 +19,9 @@ func files() []Property {
 		{Name: "mount_linprocfs", Type: Bool, Default: "no", Help: "mount a /proc for Linux programs"},
 		{Name: "mount_procfs", Type: Bool, Default: "no", Help: "mount /proc"},
 	})...)
+	all = append(all, group(topicFiles, Works, Later, lackFreeBSD, []Property{
+		{Name: "devices", Type: List, Help: "devices of the host that the jail has besides null, zero, full, random, urandom, tty and its own terminals: /dev/fuse"},
+	})...)
 	for i := range all {
 		all[i].When = AtStart
 	}

@@ -7,28 +7,32 @@ func limits() []Property {
 		{Name: "memoryuse", Type: Size, When: AtStart, Needs: "Memory", Help: "how much memory the jail may use"},
 		{Name: "pcpu", Type: Count, When: AtStart, Needs: "CPU", Unit: "percent of one processor", Help: "how much processor time the jail may use"},
 	})
+	works = append(works, group(topicLimit, Works, Later, lackFreeBSD, []Property{
+		{Name: "coredumpsize", Type: Size, Help: "the largest core dump of each process that begins from then on"},
+		{Name: "cputime", Type: Seconds, Help: "the processor time of each process that begins from then on"},
+		{Name: "datasize", Type: Size, Help: "the largest data segment of each process that begins from then on"},
+		{Name: "memorylocked", Type: Size, Help: "how much memory each process that begins from then on may lock"},
+		{Name: "openfiles", Type: Count, Help: "how many files each process that begins from then on may have open"},
+		{Name: "stacksize", Type: Size, Help: "the largest stack of each process that begins from then on"},
+		{Name: "vmemoryuse", Type: Size, Help: "how much address space each process that begins from then on may use"},
+	})...)
+	never := group(topicLimit, Never, Later, "Linux has nothing that counts it", []Property{
+		{Name: "msgqqueued", Type: Count, When: AtStart, Help: "how many System V messages may be queued"},
+		{Name: "wallclock", Type: Seconds, When: AtStart, Help: "how long the jail's processes may run"},
+	})
 	later := group(topicLimit, Later, Later, "ioc does not set this limit", []Property{
-		{Name: "coredumpsize", Type: Size, Help: "the largest core dump"},
 		{Name: "cpuset", Help: "the processors that the jail may use"},
-		{Name: "cputime", Type: Seconds, Help: "the processor time that the jail may use in all"},
-		{Name: "datasize", Type: Size, Help: "the largest data segment"},
-		{Name: "memorylocked", Type: Size, Help: "how much memory may be locked"},
-		{Name: "msgqqueued", Type: Count, Help: "how many System V messages may be queued"},
 		{Name: "msgqsize", Type: Size, Help: "the largest System V message queue"},
 		{Name: "nmsgq", Type: Count, Help: "how many System V message queues there may be"},
 		{Name: "nsem", Type: Count, Help: "how many System V semaphores there may be"},
 		{Name: "nsemop", Type: Count, Help: "how many System V semaphores one call may change"},
 		{Name: "nshm", Type: Count, Help: "how many System V shared memory segments there may be"},
 		{Name: "nthr", Type: Count, Help: "how many threads the jail may have"},
-		{Name: "openfiles", Type: Count, Help: "how many files may be open"},
 		{Name: "pseudoterminals", Type: Count, Help: "how many pseudo terminals there may be"},
 		{Name: "readbps", Type: Size, Unit: "bytes per second", Help: "how fast the jail may read from disks"},
 		{Name: "readiops", Type: Count, Unit: "operations per second", Help: "how often the jail may read from disks"},
 		{Name: "shmsize", Type: Size, Help: "how much System V shared memory there may be"},
-		{Name: "stacksize", Type: Size, Help: "the largest stack"},
 		{Name: "swapuse", Type: Size, Help: "how much swap space the jail may reserve or use"},
-		{Name: "vmemoryuse", Type: Size, Help: "how much address space the jail may use"},
-		{Name: "wallclock", Type: Seconds, Help: "how long the jail's processes may run"},
 		{Name: "writebps", Type: Size, Unit: "bytes per second", Help: "how fast the jail may write to disks"},
 		{Name: "writeiops", Type: Count, Unit: "operations per second", Help: "how often the jail may write to disks"},
 	})
@@ -38,5 +42,5 @@ func limits() []Property {
 	switches := group(topicLimit, Never, Later, "on Linux a limit that is set is always in force", []Property{
 		{Name: "rlimits", Type: Bool, When: AtStart, Help: "apply limits; none: if the kernel counts resources"},
 	})
-	return append(append(works, later...), switches...)
+	return append(append(append(works, never...), later...), switches...)
 }

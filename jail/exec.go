@@ -68,6 +68,7 @@ func (k *Keeper) Exec(name Name, o ExecOptions) events.Op[sandbox.Exit] {
 		if o.Process.User.Name == "" && o.Process.User.UID == 0 {
 			o.Process.User = i.user()
 		}
+		i.confine(&o.Process)
 		exit, err := k.session(s.Context(), s, i.Sandbox, o)
 		return exit, refused("exec", name, err)
 	})

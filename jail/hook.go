@@ -57,6 +57,7 @@ func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, env []string,
 			return refused(property, i.Name, err)
 		}
 		process := sandbox.Process{Args: []string{"/bin/sh", "-c", command}, Env: env, User: i.user()}
+		i.confine(&process)
 		exit, err := k.heard(ctx, s, i.Name, state, process, property == "exec_start", console)
 		switch {
 		case err != nil:

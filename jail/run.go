@@ -108,6 +108,7 @@ func (k *Keeper) temporary(s events.Step, name Name, o RunOptions) (exit sandbox
 		if err := k.usual(s.Context(), &i, &o.Exec.Process); err != nil {
 			return refused("run", name, err)
 		}
+		i.confine(&o.Exec.Process)
 		session, err := k.join(s, state, o.Exec)
 		if err != nil {
 			return refused("run", name, err)
@@ -133,6 +134,7 @@ func (k *Keeper) enter(s events.Step, name Name, state sandbox.State, o ExecOpti
 	if err := k.usual(s.Context(), &i, &o.Process); err != nil {
 		return nil, refused("run", name, err)
 	}
+	i.confine(&o.Process)
 	session, err := k.join(s, state, o)
 	return session, refused("run", name, err)
 }

@@ -135,6 +135,10 @@ func (k *Keeper) configure(s events.Step, i *Info, file []byte, changed []Change
 	if err != nil {
 		return err
 	}
+	limits, err := k.relimit(i, file, changed)
+	if err != nil {
+		return err
+	}
 	if err := k.Claim(s, "set", true, []storage.Dataset{jail}, nil); err != nil {
 		return err
 	}
@@ -144,7 +148,10 @@ func (k *Keeper) configure(s events.Step, i *Info, file []byte, changed []Change
 			return err
 		}
 	}
-	return nil
+	if limits == nil {
+		return nil
+	}
+	return refused("set", i.Name, s.Apply(limits))
 }
 
 // edit gives a configuration with properties changed, and what changed; nothing is skipped. running: who has

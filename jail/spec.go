@@ -44,28 +44,13 @@ func (k *Keeper) spec(ctx context.Context, i *Info) (sandbox.Spec, error) {
 	if spec.Mounts, err = k.mounts(ctx, i, root.Dir); err != nil {
 		return bad(err)
 	}
-	for _, limit := range []struct {
-		property string
-		sized    bool
-		unit     int64
-		to       *int64
-	}{
-		{"memoryuse", true, 1, &spec.Resources.Memory},
-		{"maxproc", false, 1, &spec.Resources.PIDs},
-		{"pcpu", false, 10, &spec.Resources.MilliCPU}, // a percent is ten thousandths
-	} {
-		text := i.value(limit.property)
-		if text == "" {
-			continue
-		}
-		n, err := config.Limit(text, limit.sized)
-		if err != nil {
-			return bad(fault.New("property", fault.Invalid, limit.property, err))
-		}
-		if err := k.supported(limit.property); err != nil {
-			return bad(err)
-		}
-		*limit.to = n * limit.unit
+	devices, err := i.devices()
+	if err != nil {
+		return bad(err)
+	}
+	spec.Mounts = append(devices, spec.Mounts...)
+	if spec.Resources, err = k.resources(i); err != nil {
+		return bad(err)
 	}
 	return spec, nil
 }

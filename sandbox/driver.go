@@ -86,6 +86,13 @@ type Mounter interface {
 	Unmount(state State, m Mount) (events.Effect, error)
 }
 
+// Limiter is implemented by drivers that can change the limits of a running jail.
+type Limiter interface {
+	// Limit plans to hold a running jail to these limits instead of those that it has, and changes nothing. What would need
+	// another start is fault.NotSupported.
+	Limit(state State, r Resources) (events.Effect, error)
+}
+
 // Features is what a host can do. A false one has its reason in Why, under the field's name.
 type Features struct {
 	Privileged     bool // jails need no user namespace of their own

@@ -16,6 +16,7 @@ func system() []events.Payload {
 		&linuxns.Freeze{},
 		&linuxns.Mount{},
 		&linuxns.Reap{},
+		&linuxns.Relimit{},
 		&linuxns.Spawn{},
 
 		&overlay.Clear{},

@@ -159,6 +159,9 @@ func all() []scenario {
 		{name: "set", from: created, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Set(map[string]string{"notes": "second", "host_hostname": ""}))
 		}},
+		{name: "set-limits", sample: true, from: created, before: both(limits, starts), op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Set(map[string]string{"memoryuse": "96M"}))
+		}},
 		{name: "set-running", from: created, before: starts, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Set(map[string]string{"notes": "second"}))
 		}},
@@ -332,6 +335,12 @@ func surrounds(h *ioc.Host) error {
 // mounts gives the jail a file system in memory.
 func mounts(h *ioc.Host) error {
 	return h.Jail("web").AddMount(context.Background(), jail.Mount{Target: "/data", Type: "tmpfs", Options: []string{"size=64k"}})
+}
+
+// limits holds the jail to a limit.
+func limits(h *ioc.Host) error {
+	_, err := h.Jail("web").Set(context.Background(), map[string]string{"memoryuse": "64M"})
+	return err
 }
 
 // both does one after the other.

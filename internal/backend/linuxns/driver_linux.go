@@ -50,6 +50,7 @@ func New(options Options) *Driver {
 func Register(r *events.Registry) {
 	events.Register[Mount](r, "linuxns.mount.v1", events.Bind(func(m *Mount) { m.driver = New(Options{Run: filepath.Dir(m.Run)}) }))
 	events.Register[Cgroup](r, "linuxns.cgroup.v1")
+	events.Register[Relimit](r, "linuxns.limit.v1")
 	events.Register[Spawn](r, "linuxns.spawn.v1")
 	events.Register[Exec](r, "linuxns.exec.v1")
 	events.Register[Freeze](r, "linuxns.freeze.v1")

@@ -1,0 +1,115 @@
+package jail
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/libioc/ioc/config"
+	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/sandbox"
+)
+
+// resources are the limits of a jail as a whole.
+func (k *Keeper) resources(i *Info) (r sandbox.Resources, err error) {
+	for _, limit := range []struct {
+		property string
+		sized    bool
+		unit     int64
+		to       *int64
+	}{
+		{"memoryuse", true, 1, &r.Memory},
+		{"maxproc", false, 1, &r.PIDs},
+		{"pcpu", false, 10, &r.MilliCPU}, // a percent is ten thousandths
+	} {
+		text := i.value(limit.property)
+		if text == "" {
+			continue
+		}
+		n, err := config.Limit(text, limit.sized)
+		if err != nil {
+			return r, fault.New("property", fault.Invalid, limit.property, err)
+		}
+		if err := k.supported(limit.property); err != nil {
+			return r, err
+		}
+		*limit.to = n * limit.unit
+	}
+	return r, nil
+}
+
+// confine holds a process that is to begin in a jail to the limits of each process.
+func (i *Info) confine(p *sandbox.Process) {
+	for _, limit := range []struct{ property, name string }{
+		{"coredumpsize", "CORE"},
+		{"cputime", "CPU"},
+		{"datasize", "DATA"},
+		{"memorylocked", "MEMLOCK"},
+		{"openfiles", "NOFILE"},
+		{"stacksize", "STACK"},
+		{"vmemoryuse", "AS"},
+	} {
+		text := i.value(limit.property)
+		asked := func(r sandbox.Rlimit) bool { return r.Name == limit.name }
+		if text == "" || slices.ContainsFunc(p.Rlimits, asked) {
+			continue
+		}
+		n, err := config.Limit(text, true)
+		if err != nil || n > math.MaxInt64 {
+			continue // it is refused when the jail is started
+		}
+		p.Rlimits = append(p.Rlimits, sandbox.Rlimit{Name: limit.name, Soft: uint64(n), Hard: uint64(n)})
+	}
+}
+
+// devices are the mounts of the host's devices that a jail is given.
+func (i *Info) devices() ([]sandbox.Mount, error) {
+	var all []sandbox.Mount
+	for _, device := range strings.FieldsFunc(i.value("devices"), func(r rune) bool { return r == ',' }) {
+		if !path.IsAbs(device) || path.Clean(device) != device || !strings.HasPrefix(device, "/dev/") {
+			return nil, fault.New("property", fault.Invalid, "devices", fmt.Errorf("%q is not a path below /dev", device))
+		}
+		all = append(all, sandbox.Mount{Type: "bind", Source: device, Target: device, Options: []string{"dev", "nosuid", "noexec"}})
+	}
+	return all, nil
+}
+
+// relimit is the effect that gives a running jail the limits of another configuration; nil if they are the same. What was changed
+// and is in force by it needs no restart. Where it cannot be done, it is left to the next start.
+func (k *Keeper) relimit(i *Info, file []byte, changed []Changed) (events.Effect, error) {
+	limits := []string{"memoryuse", "maxproc", "pcpu"}
+	if !i.alive || !slices.ContainsFunc(changed, func(c Changed) bool { return slices.Contains(limits, c.Property) }) {
+		return nil, nil //nolint:nilnil // nothing to do is an answer
+	}
+	data, err := config.Parse(file)
+	if err != nil {
+		return nil, err
+	}
+	next := *i
+	next.Config = data
+	want, err := k.resources(&next)
+	if err != nil {
+		return nil, err
+	}
+	limiter, ok := k.Sandbox.(sandbox.Limiter)
+	if !ok {
+		return nil, nil //nolint:nilnil // as above
+	}
+	effect, err := limiter.Limit(i.Sandbox, want)
+	if errors.Is(err, fault.NotSupported) {
+		return nil, nil //nolint:nilnil,nilerr // the next start
+	}
+	if err != nil {
+		return nil, err
+	}
+	for n := range changed {
+		if slices.Contains(limits, changed[n].Property) {
+			changed[n].Restart = false
+		}
+	}
+	return effect, nil
+}
