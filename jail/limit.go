@@ -3,7 +3,6 @@ package jail
 import (
 	"errors"
 	"fmt"
-	"math"
 	"path"
 	"slices"
 	"strings"
@@ -59,7 +58,7 @@ func (i *Info) confine(p *sandbox.Process) {
 			continue
 		}
 		n, err := config.Limit(text, true)
-		if err != nil || n > math.MaxInt64 {
+		if err != nil || n < 0 {
 			continue // it is refused when the jail is started
 		}
 		p.Rlimits = append(p.Rlimits, sandbox.Rlimit{Name: limit.name, Soft: uint64(n), Hard: uint64(n)})
