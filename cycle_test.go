@@ -285,7 +285,7 @@ func TestWhatFreeBSDBrought(t *testing.T) {
 		}
 	}
 	must(t, h.JailGenerator("web").Stop(ioc.StopOptions{}))
-	h.write(t, "web", "fstab", "# nothing\n\n/data /mnt nullfs ro 0 0\n")
+	h.write(t, "web", "fstab", "# nothing\n\n/data /mnt ufs ro 0 0\n")
 	want(t, fault.NotSupported, h.JailGenerator("web").Start())
 }
 

@@ -144,7 +144,6 @@ func TestRunTakesBack(t *testing.T) {
 		})
 	}
 	h := newHost(t, ioc.Options{})
-	want(t, fault.Invalid, h.JailGenerator("web").Run(ioc.RunOptions{}))
 	want(t, fault.NotFound, h.JailGenerator("nope").Exec(command("true")))
 	created(t, h)
 	want(t, fault.Unavailable, h.JailGenerator("web").Exec(command("true")))

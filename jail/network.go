@@ -48,7 +48,9 @@ func (k *Keeper) connect(ctx context.Context, i *Info, spec *sandbox.Spec, state
 		return bad(err)
 	}
 	for _, f := range plan.Files {
-		spec.Mounts = append(spec.Mounts, sandbox.Mount{Type: "bind", Source: f.Source, Target: f.Target, Options: []string{"ro", "nosuid", "noexec"}})
+		spec.Mounts = append(spec.Mounts, sandbox.Mount{
+			Type: "bind", Source: f.Source, Target: f.Target, Options: []string{"ro", "nosuid", "noexec"}, Follow: true,
+		})
 	}
 	return plan, nil
 }

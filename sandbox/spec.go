@@ -61,6 +61,10 @@ type Mount struct {
 	Source string // of a bind
 	Target string // resolved inside the jail without following a symbolic link; created if missing
 
+	// Follow lets the last name of Target be a symbolic link. It must lead to a place on the root itself, on which nothing
+	// else is mounted.
+	Follow bool
+
 	// Options are "ro", "nosuid", "noexec", "nodev" and their opposites, "rbind" (with the mounts below
 	// Source), and what the file system itself takes ("size=64m"). nodev holds unless "dev" is given.
 	Options []string

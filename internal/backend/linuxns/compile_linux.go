@@ -279,7 +279,11 @@ func userMounts(mounts []sandbox.Mount, byParent bool) (before, after stage.Prog
 		} else {
 			before = append(before, filesystem(slot, 0, int64(set), m.Type, rest...))
 		}
-		after = append(after, attach(slot, m.Target))
+		last := attach(slot, m.Target)
+		if m.Follow {
+			last.N = append(last.N, 1)
+		}
+		after = append(after, last)
 	}
 	return before, after, nil
 }

@@ -267,6 +267,46 @@ func TestEscapeMountTargets(t *testing.T) {
 	}
 }
 
+// TestFollowedTarget: a file that is mounted where the root has a link, as many have one for resolv.conf, is seen
+// through the link, which leads to a file of the root and nowhere else. The kernel's own file systems are
+// out of reach: what is mounted in /proc would be CVE-2019-16884 and CVE-2025-31133.
+func TestFollowedTarget(t *testing.T) {
+	for to, refused := range map[string]error{
+		"../run/resolve/stub.conf": nil, // and there is no directory of that name
+		"/run/resolv.conf":         nil,
+		"../../../../etc/other":    nil,
+		"second":                   nil,
+		"/proc/self/attr/exec":     unix.EXDEV,
+		"/dev/null":                unix.EXDEV,
+		"resolv.conf":              unix.ELOOP,
+		"/linked/x":                unix.ELOOP,
+	} {
+		t.Run(strings.ReplaceAll(to, "/", "_"), func(t *testing.T) {
+			l := newLab(t)
+			if err := os.WriteFile(filepath.Join(l.dir, "ours"), []byte("ours"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			for link, to := range map[string]string{"etc/resolv.conf": to, "etc/second": "/etc/third", "linked": "etc"} {
+				if err := os.Symlink(to, filepath.Join(l.root, link)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l.spec.Mounts = append(l.spec.Mounts, sandbox.Mount{
+				Type: "bind", Source: filepath.Join(l.dir, "ours"), Target: "/etc/resolv.conf", Follow: true,
+			})
+			j, err := l.try(t)
+			if !errors.Is(err, refused) {
+				t.Fatalf("start: %v, want %v", err, refused)
+			}
+			if refused == nil {
+				if out := l.probe(t, j, "read", "/etc/resolv.conf"); out != "ours" {
+					t.Errorf("through the link the jail sees %q", out)
+				}
+			}
+		})
+	}
+}
+
 // TestEscapeMasks is CVE-2025-31133 and its siblings: what masks a file is the null device, and not
 // whatever a root has managed to put in its place.
 func TestEscapeMasks(t *testing.T) {

@@ -65,6 +65,7 @@ const (
 	mountAttrNoexec = 8
 
 	resolveNoMagiclinks = 2
+	resolveNoXdev       = 1
 	resolveNoSymlinks   = 4
 	resolveInRoot       = 0x10
 
@@ -175,6 +176,13 @@ func openat2(dir int, path string, how *openHow) (int, error) {
 	}
 	r, _, e := syscall.Syscall6(sysOpenat2, uintptr(dir), uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(how)), unsafe.Sizeof(*how), 0, 0)
 	return result(r, e)
+}
+
+// readlinkat reads the link that fd is.
+func readlinkat(fd int, to []byte) (int, error) {
+	var empty byte
+	n, _, e := syscall.RawSyscall6(syscall.SYS_READLINKAT, uintptr(fd), uintptr(unsafe.Pointer(&empty)), uintptr(unsafe.Pointer(&to[0])), uintptr(len(to)), 0, 0)
+	return result(n, e)
 }
 
 // closeOnExec marks all descriptors from first on.

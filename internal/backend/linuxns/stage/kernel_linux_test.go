@@ -58,6 +58,7 @@ func TestKernel(t *testing.T) {
 		{"MOUNT_ATTR_NODEV", mountAttrNodev, unix.MOUNT_ATTR_NODEV},
 		{"MOUNT_ATTR_NOEXEC", mountAttrNoexec, unix.MOUNT_ATTR_NOEXEC},
 		{"RESOLVE_NO_MAGICLINKS", resolveNoMagiclinks, unix.RESOLVE_NO_MAGICLINKS},
+		{"RESOLVE_NO_XDEV", resolveNoXdev, unix.RESOLVE_NO_XDEV},
 		{"RESOLVE_NO_SYMLINKS", resolveNoSymlinks, unix.RESOLVE_NO_SYMLINKS},
 		{"RESOLVE_IN_ROOT", resolveInRoot, unix.RESOLVE_IN_ROOT},
 		{"PR_CAP_AMBIENT", prCapAmbient, unix.PR_CAP_AMBIENT},

@@ -20,7 +20,7 @@ const (
 	OpPassed  // N: slot, index. A mount that the parent has made and sent with the program
 
 	OpPivot    // N: slot. It becomes the root; the host's tree is gone
-	OpAttach   // N: slot. S: target in the root. A slot left empty by FlagOptional is passed over
+	OpAttach   // N: slot, and 1 to follow a link at the target. S: target in the root. A slot left empty by FlagOptional is passed over
 	OpSymlink  // S: content, path
 	OpReadOnly // S: paths; those that do not exist are passed over
 	OpMask     // S: paths; those that do not exist are passed over

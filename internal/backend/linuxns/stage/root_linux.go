@@ -32,7 +32,9 @@ func (m *machine) pivot(slot int) error {
 
 // open opens a path of the root. A symbolic link on the way is an error (ELOOP): the root's content is
 // not to be trusted, and a link would make it choose where a mount goes.
-func (m *machine) open(name string, flags uint64) (int, error) {
+func (m *machine) open(name string, flags uint64) (int, error) { return m.resolve(name, flags, 0) }
+
+func (m *machine) resolve(name string, flags, more uint64) (int, error) {
 	if m.root < 0 {
 		root, err := syscall.Open("/", oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
 		if err != nil {
@@ -42,7 +44,7 @@ func (m *machine) open(name string, flags uint64) (int, error) {
 	}
 	return openat2(m.root, relative(name), &openHow{
 		flags:   flags | syscall.O_CLOEXEC,
-		resolve: resolveInRoot | resolveNoSymlinks | resolveNoMagiclinks,
+		resolve: resolveInRoot | resolveNoSymlinks | resolveNoMagiclinks | more,
 	})
 }
 
@@ -106,8 +108,37 @@ func (m *machine) target(name string, dir bool) (int, error) {
 	return m.open(name, oPath)
 }
 
+// maxLinks is how many links may follow each other.
+const maxLinks = 8
+
+// follow gives where name leads if its last name is a link, or a link that leads to one. Nothing on the way may be one,
+// and the end must be on the root's own file system: one of the kernel's would do what is mounted over its files.
+func (m *machine) follow(name string) (string, error) {
+	for range maxLinks {
+		fd, err := m.resolve(name, oPath|syscall.O_NOFOLLOW, resolveNoXdev)
+		if errors.Is(err, syscall.ENOENT) { // it will be made
+			return name, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		var to [syscall.PathMax]byte
+		n, err := readlinkat(fd, to[:])
+		syscall.Close(fd)
+		if err != nil { // no link
+			return name, nil //nolint:nilerr // that is what it says
+		}
+		link := string(to[:n])
+		if !path.IsAbs(link) {
+			link = path.Join(path.Dir(name), link)
+		}
+		name = path.Clean("/" + link)
+	}
+	return "", syscall.ELOOP
+}
+
 // attach puts a kept mount at its place.
-func (m *machine) attach(slot int, name string) error {
+func (m *machine) attach(slot int, name string, follow bool) (err error) {
 	m.where = name
 	fd := m.slots[slot]
 	if fd == 0 {
@@ -116,6 +147,11 @@ func (m *machine) attach(slot int, name string) error {
 	var st syscall.Stat_t
 	if err := syscall.Fstat(fd, &st); err != nil {
 		return err
+	}
+	if follow {
+		if name, err = m.follow(name); err != nil {
+			return err
+		}
 	}
 	to, err := m.target(name, st.Mode&syscall.S_IFMT == syscall.S_IFDIR)
 	if err != nil {

@@ -158,7 +158,7 @@ func (m *machine) do(s Step) error {
 	case OpPivot:
 		return m.pivot(int(s.N[0]))
 	case OpAttach:
-		return m.attach(int(s.N[0]), s.S[0])
+		return m.attach(int(s.N[0]), s.S[0], len(s.N) > 1)
 	case OpSymlink:
 		return m.symlink(s.S[0], s.S[1])
 	case OpReadOnly:
