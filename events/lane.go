@@ -133,8 +133,10 @@ func (l *lane) step(p Payload, kind Kind, of ID, cause error, body func(Step) er
 
 // rethrow lets a panic go on that step or settle had to stop. v is what was recovered in this step.
 func (l *lane) rethrow(had bool, err error, v any) {
-	if loop := l.w.loop; l.owner && !had && loop != nil && !loop.exit {
-		panic(loop.value) // the same value: the language demands it of a loop body's panic
+	if l.owner && !had { // the loop is nobody else's to look at
+		if loop := l.w.loop; loop != nil && !loop.exit {
+			panic(loop.value) // the same value: the language demands it of a loop body's panic
+		}
 	}
 	if l.shield == 0 {
 		if l.fatal != nil && !(l.owner && len(l.stack) == 0 && l.r.cfg.panicsAsErrors && l.r.err != nil) {
@@ -154,8 +156,8 @@ func (l *lane) rethrow(had bool, err error, v any) {
 // had tells whether the consumer was gone before.
 func (l *lane) note(v any, had bool) error {
 	r := l.r
-	if loop := l.w.loop; l.owner && loop != nil && (l.shield == 0 || !had) {
-		if loop.exit {
+	if l.owner && l.w.loop != nil && (l.shield == 0 || !had) {
+		if l.w.loop.exit {
 			return ErrExited
 		}
 		return ErrBreak
