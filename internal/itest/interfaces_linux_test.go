@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/libioc/ioc"
 )
@@ -137,7 +138,9 @@ func razeNetwork(id string) error {
 	var all []error
 	for _, l := range links {
 		if strings.Contains(l.Attrs().Name, id) {
-			all = append(all, netlink.LinkDel(l))
+			if err := netlink.LinkDel(l); !errors.Is(err, unix.ENODEV) { // its other end may have taken it along
+				all = append(all, err)
+			}
 		}
 	}
 	c, err := nftables.New()
