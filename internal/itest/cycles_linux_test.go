@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -149,7 +150,7 @@ func children(t testing.TB) string {
 		text, _ := os.ReadFile(file) // a thread may have ended
 		all += string(text)
 	}
-	return all
+	return strings.Join(slices.Sorted(slices.Values(strings.Fields(all))), " ")
 }
 
 // TestFiftyAtOnce starts fifty jails from one process and looks at what that process holds afterwards.
