@@ -112,22 +112,21 @@ func late(ctx context.Context, h *Hook, bound time.Duration, err error) error {
 }
 
 // hostHook runs the command that a property holds, if any, on the host.
-func (k *Keeper) hostHook(s events.Step, i *Info, env []string, property string) error {
+func (k *Keeper) hostHook(s events.Step, i *Info, env surroundings, property string) error {
 	command := i.value(property)
 	if command == "" {
 		return nil
 	}
-	return onHost(s.Context(), s, k.Commands, &Hook{Subject{i.Name}, property, command}, env, i.seconds("exec_timeout"))
+	return onHost(s.Context(), s, k.Commands, &Hook{Subject{i.Name}, property, command}, env(), i.seconds("exec_timeout"))
 }
 
 // around is the pair of commands that two properties hold; nil if there is neither.
-func (k *Keeper) around(i *Info, env []string, first, last string) *Around {
-	a := &Around{
-		Jail: i.Name, First: Line{first, i.value(first)}, Last: Line{last, i.value(last)},
-		Env: env, Bound: i.seconds("exec_timeout"), commands: k.Commands,
-	}
-	if a.First.Command == "" && a.Last.Command == "" {
+func (k *Keeper) around(i *Info, env surroundings, first, last string) *Around {
+	if i.value(first) == "" && i.value(last) == "" {
 		return nil
 	}
-	return a
+	return &Around{
+		Jail: i.Name, First: Line{first, i.value(first)}, Last: Line{last, i.value(last)},
+		Env: env(), Bound: i.seconds("exec_timeout"), commands: k.Commands,
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/events"
@@ -37,7 +38,7 @@ func (p *Hook) AppendAttrs(dst []slog.Attr) []slog.Attr {
 // hook runs the command that a property holds, if any, with the jail's shell, and waits for its end as
 // long as exec_timeout says. Another exit code than 0 is an error. What it says goes into the stream. What it leaves
 // running is the jail's.
-func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, env []string, property string) error {
+func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, env surroundings, property string) error {
 	command := i.value(property)
 	if command == "" {
 		return nil
@@ -52,7 +53,7 @@ func (k *Keeper) hook(s events.Step, i *Info, state sandbox.State, env []string,
 			return refused(property, i.Name, err)
 		}
 		defer console.Close() //nolint:errcheck // of a nil one, and of a log whose last words are not ours
-		env, err := k.clean(i, env)
+		env, err := k.clean(i, env())
 		if err != nil {
 			return refused(property, i.Name, err)
 		}
@@ -86,9 +87,16 @@ func (k *Keeper) clean(i *Info, env []string) ([]string, error) {
 // hostPath is where commands on the host find programs, whatever the caller's PATH is.
 const hostPath = "PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 
+// surroundings give an environment, which is put together when the first command is run: most jails have none.
+type surroundings func() []string
+
 // environment is what commands are told, on the host and in the jail: every property that holds as IOC_ and its name in
 // capitals, the jail's name, and, as far as there is one, its root directory and its number.
-func (k *Keeper) environment(i *Info, root string, state sandbox.State) []string {
+func (k *Keeper) environment(i *Info, root func() string, state sandbox.State) surroundings {
+	return sync.OnceValue(func() []string { return k.surround(i, root(), state) })
+}
+
+func (k *Keeper) surround(i *Info, root string, state sandbox.State) []string {
 	env := []string{hostPath, "IOC_ID=" + string(i.Name), "IOC_NAME=" + string(i.Name)}
 	set := func(name, value string) {
 		if value != "" && strings.IndexByte(value, 0) < 0 {

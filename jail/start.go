@@ -116,7 +116,7 @@ func (k *Keeper) start(name Name, first func(events.Step, *Info) error) events.O
 // begin runs the commands of a jail that is there. Until the start stands, prestop and exec_stop are what takes back
 // poststart and exec_start.
 func (k *Keeper) begin(s events.Step, i *Info, root string, state sandbox.State) error {
-	env := k.environment(i, root, state)
+	env := k.environment(i, func() string { return root }, state)
 	if err := k.hostHook(s, i, env, "exec_created"); err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (k *Keeper) attach(s events.Step, i *Info, spec sandbox.Spec, plan network.
 		return err
 	}
 	before := plan.Before
-	if around := k.around(i, k.environment(i, spec.Root.Dir, *state), "exec_prestart", "exec_poststop"); around != nil {
+	if around := k.around(i, k.environment(i, func() string { return spec.Root.Dir }, *state), "exec_prestart", "exec_poststop"); around != nil {
 		before = append([]events.Effect{around}, before...)
 	}
 	return s.Do(&Attach{Subject{name}, spec}, func(s events.Step) error {

@@ -92,7 +92,7 @@ func (k *Keeper) stop(s events.Step, i *Info, o StopOptions) error {
 	}
 	// A jail whose own command fails is stopped all the same: what went wrong is in the stream.
 	if !o.Force {
-		env := k.environment(i, k.root(s.Context(), i.Name), i.Sandbox)
+		env := k.environment(i, func() string { return k.root(s.Context(), i.Name) }, i.Sandbox)
 		if err := k.hostHook(s, i, env, "exec_prestop"); err != nil && s.Context().Err() != nil {
 			return err
 		}
