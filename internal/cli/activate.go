@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"slices"
-
 	"github.com/spf13/cobra"
 
 	"github.com/libioc/ioc"
@@ -47,8 +45,7 @@ func (c *call) deactivate() *cobra.Command {
 
 func (c *call) listPools(g *grid) error {
 	names := []string{"available", "active", "dataset", "name", "used"}
-	known := func(name string) bool { return slices.Contains(names, name) }
-	if err := g.choose([]string{"name", "active", "dataset", "used", "available"}, known, names); err != nil {
+	if err := g.chooseOf([]string{"name", "active", "dataset", "used", "available"}, names); err != nil {
 		return err
 	}
 	all, err := ioc.Pools(c.ctx)
@@ -73,8 +70,7 @@ func (c *call) listPools(g *grid) error {
 
 func (c *call) listDatasets(g *grid) error {
 	names := []string{"available", "dataset", "from", "mountpoint", "referenced", "source", "used"}
-	known := func(name string) bool { return slices.Contains(names, name) }
-	if err := g.choose([]string{"source", "dataset", "mountpoint", "used", "available", "referenced", "from"}, known, names); err != nil {
+	if err := g.chooseOf([]string{"source", "dataset", "mountpoint", "used", "available", "referenced", "from"}, names); err != nil {
 		return err
 	}
 	all, err := ioc.Sources(c.ctx)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -131,8 +130,7 @@ func (c *call) listPast(host *ioc.Host, p *past) error {
 			"id", "started", "took", "outcome", "type", "key", "what", "user", "uid", "pid", "command", "host", "error", "recovery", "note",
 		}
 	}
-	known := func(name string) bool { return slices.Contains(pastColumns(), name) }
-	if err := g.choose(usual, known, pastColumns()); err != nil {
+	if err := g.chooseOf(usual, pastColumns()); err != nil {
 		return err
 	}
 	var all []history.Operation

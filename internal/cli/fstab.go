@@ -1,11 +1,11 @@
 package cli
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/jail"
 )
 
@@ -70,31 +70,16 @@ ioc fstab show -o jail,source --format csv ALL`,
 		if err := g.check(cmd); err != nil {
 			return err
 		}
-		known := func(name string) bool { return slices.Contains(mountColumns(), name) }
 		usual := []string{"source", "target", "type", "options", "comment"}
 		if len(args) > 1 || isTerm(args[0]) {
 			usual = append([]string{"jail"}, usual...)
 		}
-		if err := g.choose(usual, known, mountColumns()); err != nil {
+		if err := g.chooseOf(usual, mountColumns()); err != nil {
 			return err
 		}
-		host, err := c.ask()
+		all, err := ofJails(c, args, (*ioc.JailGenerator).Mounts, func(name string, m jail.Mount) mountOf { return mountOf{name, m} })
 		if err != nil {
 			return err
-		}
-		jails, err := host.Select(c.ctx, args)
-		if err != nil {
-			return err
-		}
-		var all []mountOf
-		for _, i := range jails {
-			of, err := host.JailGenerator(string(i.Name)).Mounts(c.ctx)
-			if err != nil && (len(jails) == 1 || i.State != jail.Broken) {
-				return err
-			}
-			for _, m := range of {
-				all = append(all, mountOf{string(i.Name), m})
-			}
 		}
 		fill(&g, all, mountOf.column)
 		c.print(g.String())

@@ -101,7 +101,7 @@ func (c *call) getProperties(cmd *cobra.Command, o *getOptions, args []string) e
 		usual = append(usual, "from")
 	}
 	columns := []string{"from", "jail", "property", "value"}
-	if err := o.choose(usual, func(n string) bool { return slices.Contains(columns, n) }, columns); err != nil {
+	if err := o.chooseOf(usual, columns); err != nil {
 		return err
 	}
 	type line struct{ jail, property, value, from string }
@@ -285,7 +285,7 @@ func (c *call) listVersions(cmd *cobra.Command, o *getOptions, args []string) er
 		return fault.New("get", fault.Unknown, args[0], err)
 	}
 	columns := []string{"version", "since", "changes"}
-	if err := o.choose(columns, func(n string) bool { return slices.Contains(columns, n) }, columns); err != nil {
+	if err := o.chooseOf(columns, columns); err != nil {
 		return err
 	}
 	fill(&o.grid, all, func(v jail.Version, column string) cell {
@@ -313,7 +313,7 @@ func (c *call) helpProperties(cmd *cobra.Command, o *getOptions, args []string) 
 		return misuse(cmd, "%s is one argument too many", quote(args[0]))
 	}
 	columns := []string{"property", "type", "default", "effect", "linux", "freebsd", "meaning", "topic", "unit", "lack"}
-	if err := o.choose(columns[:7], func(n string) bool { return slices.Contains(columns, n) }, columns); err != nil {
+	if err := o.chooseOf(columns[:7], columns); err != nil {
 		return err
 	}
 	fill(&o.grid, config.Known(), func(p config.Property, column string) cell {

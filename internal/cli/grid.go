@@ -68,6 +68,11 @@ func (g *grid) choose(usual []string, know func(name string) bool, all []string)
 	return nil
 }
 
+// chooseOf is choose where all is all that there is.
+func (g *grid) chooseOf(usual, all []string) error {
+	return g.choose(usual, func(name string) bool { return slices.Contains(all, name) }, all)
+}
+
 func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }

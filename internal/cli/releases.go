@@ -2,7 +2,6 @@ package cli
 
 import (
 	"runtime"
-	"slices"
 
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/release"
@@ -13,7 +12,7 @@ func (c *call) listReleases(host *ioc.Host, g *grid) error {
 	if c.quiet && g.plain() {
 		columns, g.script = columns[:1], true
 	}
-	if err := g.choose(columns, func(name string) bool { return slices.Contains(releaseColumns(), name) }, releaseColumns()); err != nil {
+	if err := g.chooseOf(columns, releaseColumns()); err != nil {
 		return err
 	}
 	all, err := host.Releases(c.ctx)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -84,4 +85,26 @@ func (c *call) among(cmd *cobra.Command, terms []string, keep func(jail.Info) bo
 // plain says that terms are nothing but names.
 func plain(terms []string) bool {
 	return !slices.ContainsFunc(terms, func(t string) bool { return t == "ALL" || jail.Name(t).Validate() != nil })
+}
+
+// ofJails makes rows of what the jails that are chosen have. Of several, one that is broken may have nothing to say.
+func ofJails[T, R any](c *call, terms []string, have func(*ioc.JailGenerator, context.Context) ([]T, error), row func(jail string, of T) R) (all []R, err error) {
+	host, err := c.ask()
+	if err != nil {
+		return nil, err
+	}
+	jails, err := host.Select(c.ctx, terms)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range jails {
+		of, err := have(host.JailGenerator(string(i.Name)), c.ctx)
+		if err != nil && (len(jails) == 1 || i.State != jail.Broken) {
+			return nil, err
+		}
+		for _, one := range of {
+			all = append(all, row(string(i.Name), one))
+		}
+	}
+	return all, nil
 }

@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/libioc/ioc"
-	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -50,27 +48,12 @@ ioc snapshot list -s -used ALL`,
 		if err := g.check(cmd); err != nil {
 			return err
 		}
-		known := func(name string) bool { return slices.Contains(snapshotColumns(), name) }
-		if err := g.choose([]string{"name", "created", "used"}, known, snapshotColumns()); err != nil {
+		if err := g.chooseOf([]string{"name", "created", "used"}, snapshotColumns()); err != nil {
 			return err
 		}
-		host, err := c.ask()
+		all, err := ofJails(c, args, (*ioc.JailGenerator).Snapshots, func(name string, s storage.Snapshot) snapshotOf { return snapshotOf{name, s} })
 		if err != nil {
 			return err
-		}
-		jails, err := host.Select(c.ctx, args)
-		if err != nil {
-			return err
-		}
-		var all []snapshotOf
-		for _, i := range jails {
-			of, err := host.JailGenerator(string(i.Name)).Snapshots(c.ctx)
-			if err != nil && (len(jails) == 1 || i.State != jail.Broken) {
-				return err
-			}
-			for _, s := range of {
-				all = append(all, snapshotOf{string(i.Name), s})
-			}
 		}
 		fill(&g, all, snapshotOf.column)
 		c.print(g.String())

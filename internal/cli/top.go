@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,8 +43,7 @@ ioc top -n 1 --format json`,
 		if rounds < 0 || every < 100*time.Millisecond {
 			return misuse(cmd, "-n is a number, and --interval at least 100ms")
 		}
-		known := func(name string) bool { return slices.Contains(topColumns(), name) }
-		if err := g.choose([]string{"name", "cpu", "time", "memory", "processes", "started"}, known, topColumns()); err != nil {
+		if err := g.chooseOf([]string{"name", "cpu", "time", "memory", "processes", "started"}, topColumns()); err != nil {
 			return err
 		}
 		if g.sortBy == "" {
