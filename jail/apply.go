@@ -245,18 +245,10 @@ func (k *Keeper) adapt(ctx context.Context, m *match, i *Info, d Desired) error 
 // setFstab writes a jail's fstab.
 func (k *Keeper) setFstab(name Name, text string) events.Op[struct{}] {
 	return events.New(&SetFstab{Subject{name}}, func(s events.Step) (none struct{}, err error) {
-		jail := storage.Jail(name)
-		if _, err := k.Enter(s, "apply", Want{Dataset: jail}); err != nil {
+		if _, err := k.Enter(s, "apply", Want{Dataset: storage.Jail(name)}); err != nil {
 			return none, err
 		}
-		file, err := k.Storage.WriteFile(s.Context(), jail, fstabFile, []byte(text))
-		if err == nil {
-			err = k.Claim(s, "apply", true, []storage.Dataset{jail}, nil)
-		}
-		if err == nil {
-			err = file.Apply(s)
-		}
-		return none, refused("fstab", name, err)
+		return none, refused("fstab", name, k.writeFstab(s, name, "apply", []byte(text)))
 	})
 }
 

@@ -186,18 +186,24 @@ func (k *Keeper) editFstab(s events.Step, name Name, op string, edit func(*Info,
 	if err != nil {
 		return asSkip(op, name, err)
 	}
-	written, err := k.Storage.WriteFile(s.Context(), storage.Jail(name), fstabFile, f.Encode())
-	if err != nil {
-		return err
-	}
-	if err := k.Claim(s, op, true, []storage.Dataset{storage.Jail(name)}, nil); err != nil {
-		return err
-	}
-	if err := written.Apply(s); err != nil || live == nil {
+	if err := k.writeFstab(s, name, op, f.Encode()); err != nil || live == nil {
 		return err
 	}
 	// It is not retained: a mount is in the jail's own namespace, and ending the jail ends it.
 	return refused(op, name, s.Apply(live))
+}
+
+// writeFstab writes a jail's fstab. The caller has entered.
+func (k *Keeper) writeFstab(s events.Step, name Name, op string, text []byte) error {
+	jail := storage.Jail(name)
+	written, err := k.Storage.WriteFile(s.Context(), jail, fstabFile, text)
+	if err != nil {
+		return err
+	}
+	if err := k.Claim(s, op, true, []storage.Dataset{jail}, nil); err != nil {
+		return err
+	}
+	return written.Apply(s)
 }
 
 // fstab reads a jail's fstab; one that is not there is empty.

@@ -13,18 +13,31 @@ import (
 	"github.com/libioc/ioc/sandbox"
 )
 
+// ofAll are the limits of a jail as a whole.
+var ofAll = []struct {
+	property string
+	sized    bool
+	unit     int64
+	of       func(*sandbox.Resources) *int64
+}{
+	{"memoryuse", true, 1, func(r *sandbox.Resources) *int64 { return &r.Memory }},
+	{"maxproc", false, 1, func(r *sandbox.Resources) *int64 { return &r.PIDs }},
+	{"pcpu", false, 10, func(r *sandbox.Resources) *int64 { return &r.MilliCPU }}, // a percent is ten thousandths
+}
+
+// isOfAll tells whether a property limits a jail as a whole.
+func isOfAll(property string) bool {
+	for _, limit := range ofAll {
+		if limit.property == property {
+			return true
+		}
+	}
+	return false
+}
+
 // resources are the limits of a jail as a whole.
 func (k *Keeper) resources(i *Info) (r sandbox.Resources, err error) {
-	for _, limit := range []struct {
-		property string
-		sized    bool
-		unit     int64
-		to       *int64
-	}{
-		{"memoryuse", true, 1, &r.Memory},
-		{"maxproc", false, 1, &r.PIDs},
-		{"pcpu", false, 10, &r.MilliCPU}, // a percent is ten thousandths
-	} {
+	for _, limit := range ofAll {
 		text := i.value(limit.property)
 		if text == "" {
 			continue
@@ -36,7 +49,7 @@ func (k *Keeper) resources(i *Info) (r sandbox.Resources, err error) {
 		if err := k.supported(limit.property); err != nil {
 			return r, err
 		}
-		*limit.to = n * limit.unit
+		*limit.of(&r) = n * limit.unit
 	}
 	return r, nil
 }
@@ -80,8 +93,7 @@ func (i *Info) devices() ([]sandbox.Mount, error) {
 // relimit is the effect that gives a running jail the limits of another configuration; nil if they are the same. What was changed
 // and is in force by it needs no restart. Where it cannot be done, it is left to the next start.
 func (k *Keeper) relimit(i *Info, file []byte, changed []Changed) (events.Effect, error) {
-	limits := []string{"memoryuse", "maxproc", "pcpu"}
-	if !i.alive || !slices.ContainsFunc(changed, func(c Changed) bool { return slices.Contains(limits, c.Property) }) {
+	if !i.alive || !slices.ContainsFunc(changed, func(c Changed) bool { return isOfAll(c.Property) }) {
 		return nil, nil //nolint:nilnil // nothing to do is an answer
 	}
 	data, err := config.Parse(file)
@@ -106,7 +118,7 @@ func (k *Keeper) relimit(i *Info, file []byte, changed []Changed) (events.Effect
 		return nil, err
 	}
 	for n := range changed {
-		if slices.Contains(limits, changed[n].Property) {
+		if isOfAll(changed[n].Property) {
 			changed[n].Restart = false
 		}
 	}
