@@ -9,15 +9,16 @@ import (
 	"syscall"
 )
 
+// bootID says which boot of the machine this is, by random(4).
+func bootID() (string, error) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(id)), err
+}
+
 // emptyAfterReboot removes what the last boot of the machine left in some directories, whose files say nothing
 // any more. A file system in memory is empty by itself; the run directory of a root that is not the
 // system's lies on a disk. run/boot says of which boot the files are; of many that come at once one removes them.
-func emptyAfterReboot(run string, dirs ...string) error {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return err
-	}
-	boot := strings.TrimSpace(string(id))
+func emptyAfterReboot(boot, run string, dirs ...string) error {
 	path := filepath.Join(run, "boot")
 	if of, err := os.ReadFile(path); err == nil && string(of) == boot {
 		return nil

@@ -35,7 +35,7 @@ func TestEmptyAfterReboot(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := emptyAfterReboot(run, dir); err != nil {
+		if err := emptyAfterReboot("11111111-1111-1111-1111-111111111111", run, dir); err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		if _, err := os.Stat(left); os.IsNotExist(err) != c.gone {

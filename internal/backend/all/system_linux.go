@@ -25,7 +25,11 @@ func System(p Places) (Backend, error) {
 		return Backend{}, err
 	}
 	run, links := filepath.Join(p.Run, "sandbox"), filepath.Join(p.Run, "links")
-	if err := emptyAfterReboot(p.Run, run, links); err != nil {
+	boot, err := bootID()
+	if err != nil {
+		return Backend{}, err
+	}
+	if err := emptyAfterReboot(boot, p.Run, run, links); err != nil {
 		return Backend{}, err
 	}
 	return Backend{
@@ -33,7 +37,7 @@ func System(p Places) (Backend, error) {
 		Commands: shell{},
 		Storage:  files,
 		Sandbox:  linuxns.New(linuxns.Options{Run: run, Group: "ioc-" + p.ID}),
-		Network:  vethbridge.New(vethbridge.Options{Run: links, State: filepath.Join(SystemRun, "network"), Group: p.ID}),
+		Network:  vethbridge.New(vethbridge.Options{Run: links, State: filepath.Join(SystemRun, "network"), Boot: boot, Group: p.ID}),
 		Register: func(r *events.Registry) {
 			overlay.Register(r)
 			zfs.Register(r)

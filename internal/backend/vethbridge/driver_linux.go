@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -26,6 +25,9 @@ type Options struct {
 
 	// State is a directory that all roots of the machine share, made if missing.
 	State string
+
+	// Boot says which boot of the machine this is: random(4)'s boot_id.
+	Boot string
 
 	// Group is the short id of the root: eight characters.
 	Group string
@@ -121,7 +123,7 @@ func (d *Driver) Plan(_ context.Context, spec network.Spec, inside network.Insid
 		}
 	}
 	var err error
-	if s.dir, err = stateOf(d.options.State, bootID()); err != nil {
+	if s.dir, err = stateOf(d.options.State, d.options.Boot); err != nil {
 		return p, failed("look at", "the network", err)
 	}
 	lease := &Lease{
@@ -210,12 +212,3 @@ func (d *Driver) linkName() string {
 
 // linkPrefix begins the names of the host's ends of all jails of the root.
 func (d *Driver) linkPrefix() string { return "i" + d.options.Group[:min(8, len(d.options.Group))] }
-
-// bootID says which boot of the machine this is.
-func bootID() string {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(b))
-}

@@ -65,7 +65,7 @@ func TestDriver(t *testing.T) {
 
 func newDriver(dir string) *vethbridge.Driver {
 	return vethbridge.New(vethbridge.Options{
-		Run: filepath.Join(dir, "run"), State: filepath.Join(dir, "state"), Group: "1a2b3c4d", ResolvConf: filepath.Join(dir, "resolv.conf"),
+		Run: filepath.Join(dir, "run"), State: filepath.Join(dir, "state"), Boot: "0a1b2c3d", Group: "1a2b3c4d", ResolvConf: filepath.Join(dir, "resolv.conf"),
 	})
 }
 
