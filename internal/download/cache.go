@@ -149,6 +149,33 @@ func (c *Cache) file(r Request) entry {
 // locks is the table of who is at work on which entry.
 func (c *Cache) locks() *lock.Table { return lock.Dir(c.Dir) }
 
+// lockPause is how often it is looked whether another one is done with an entry.
+const lockPause = 50 * time.Millisecond
+
+// lock takes the lock of an entry, as long as ctx lets it wait. While another has it, busy is asked again and again
+// whether to go on. named introduces why it cannot be taken.
+func (c *Cache) lock(ctx context.Context, run *events.RunInfo, key string, named, busy func(error) error) (release func(), err error) {
+	tick := time.NewTicker(lockPause)
+	defer tick.Stop()
+	for {
+		release, err := c.locks().Take(key, false, "download", run)
+		switch {
+		case err == nil:
+			return release, nil
+		case !errors.Is(err, fault.Busy):
+			return nil, named(err)
+		}
+		if err := busy(err); err != nil {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
 // Prune removes the files that nobody downloads and that nobody has touched since a time, and tells
 // how many bytes that frees. With dry it removes nothing.
 func (c *Cache) Prune(ctx context.Context, run *events.RunInfo, before time.Time, dry bool) (freed int64, err error) {

@@ -57,31 +57,22 @@ func (g *getting) get(ctx context.Context) (fresh bool, err error) {
 // alone takes the entry's lock. While another has it, its progress is ours; one that makes none for
 // too long has failed, and so have we.
 func (g *getting) alone(ctx context.Context) (release func(), err error) {
-	const pause = 50 * time.Millisecond
 	patience := 2 * positive(g.Stall, defaultStall) * time.Duration(1+positive(g.Attempts, defaultAttempts))
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
 	var seen int64
-	for waited := time.Duration(0); ; waited += pause {
-		release, err := g.locks().Take(g.file.key, false, "download", g.run)
-		if !errors.Is(err, fault.Busy) {
-			return release, g.named(err)
-		}
+	var waited time.Duration
+	return g.lock(ctx, g.run, g.file.key, g.named, func(held error) error {
 		if n := size(g.file.part); n != seen {
 			seen, waited = n, 0
 			if err := g.say(n, g.total(g.read())); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		if waited > patience {
-			return nil, g.named(err)
+			return g.named(held)
 		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-tick.C:
-		}
-	}
+		waited += lockPause
+		return nil
+	})
 }
 
 // persist asks again as long as each attempt brings something, and a few times if it does not.
