@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
@@ -72,7 +73,9 @@ func marks() []mark {
 }
 
 // newly is apt's word on how many packages there are going to be.
-var newly = regexp.MustCompile(`^\d+ upgraded, (\d+) newly installed`)
+var newly = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\d+ upgraded, (\d+) newly installed`)
+})
 
 // follow runs the command and turns what it says into steps.
 func (j *job) follow(s events.Step, stdout io.Writer) error {
@@ -127,7 +130,7 @@ func (r *reading) read(s events.Step, name string) error {
 				return err
 			}
 		}
-		if m := newly.FindStringSubmatch(line); m != nil {
+		if m := newly().FindStringSubmatch(line); m != nil {
 			n, _ := strconv.ParseInt(m[1], 10, 64) // too many for an int64 are none
 			r.total += n
 		}

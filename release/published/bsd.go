@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/libioc/ioc/fault"
 )
@@ -45,7 +46,9 @@ func (l *lookup) dirs(server, name string) []string {
 }
 
 // sumLine is one of sha256(1) and of cksum --tag.
-var sumLine = regexp.MustCompile(`^SHA256 \((?:.*/)?([^/)]+)\) = ([0-9a-f]{64})$`)
+var sumLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^SHA256 \((?:.*/)?([^/)]+)\) = ([0-9a-f]{64})$`)
+})
 
 // hardenedbsd reads CHECKSUMS.SHA256 of the newest build of a branch.
 func hardenedbsd(l *lookup, server, name string) (found, error) {
@@ -60,7 +63,7 @@ func hardenedbsd(l *lookup, server, name string) (found, error) {
 	}
 	sums := map[string]string{}
 	for line := range strings.Lines(string(text)) {
-		if m := sumLine.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+		if m := sumLine().FindStringSubmatch(strings.TrimSpace(line)); m != nil {
 			sums[m[1]] = m[2]
 		}
 	}
