@@ -253,11 +253,12 @@ func (l *lane) openLog() (Log, error) {
 }
 
 // Retain makes the run, when it commits, keep the effects of s and its children under key (jail/web)
-// instead of forgetting them; releasing the key undoes them. A key that a child chose for its own
-// stays. Closures and deferred actions are not kept. It needs a journal.
+// instead of forgetting them; releasing the key undoes them. In a compensation they are kept when it has
+// succeeded. A key that a child chose for its own stays. Closures and deferred actions are not kept. It needs
+// a journal.
 func (s Step) Retain(key string) error {
 	f := s.frame()
-	if s.l.r.cfg.journal == nil {
+	if s.l.r.cfg.journal == nil && s.l.foreign == nil {
 		return ErrNoJournal
 	}
 	f.rarely().retain = key

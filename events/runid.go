@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// RunID names a run: a ULID (https://github.com/ulid/spec), 48 bits of milliseconds since 1970 and 80 random bits,
-// so that run IDs sort by time.
+// RunID names a run: a ULID (https://github.com/ulid/spec), 48 bits of milliseconds since 1970 and 80 of randomness, of
+// which the first 16 tell the fraction of the millisecond, as RFC 9562 (6.2, method 3) lets a UUIDv7 do: run IDs sort
+// by time to 15 ns.
 type RunID [16]byte
 
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -16,9 +17,10 @@ const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 // newRunID makes the ID of a run started at t. The random bits come from the runtime's
 // ChaCha8 generator, which the operating system seeds; two processes do not collide.
 func newRunID(t time.Time) (id RunID) {
-	ms := uint64(t.UnixMilli())                                          //nolint:gosec // ULID: 48 bits of milliseconds
-	binary.BigEndian.PutUint64(id[:8], ms<<16|uint64(rand.Uint32()>>16)) //nolint:gosec // identity, not secrecy
-	binary.BigEndian.PutUint64(id[8:], rand.Uint64())                    //nolint:gosec // as above
+	ns := uint64(t.UnixNano()) //nolint:gosec // after 1970
+	ms, rest := ns/1e6, ns%1e6
+	binary.BigEndian.PutUint64(id[:8], ms<<16|rest<<16/1e6)
+	binary.BigEndian.PutUint64(id[8:], rand.Uint64()) //nolint:gosec // identity, not secrecy
 	return id
 }
 

@@ -51,7 +51,7 @@ func (l *lane) conclude(d int, err error) (out error) {
 	if c != nil && c.over { // resumed: its own entry is gone, too
 		c = nil
 	}
-	if c != nil && err == nil && l.defers(d) { // its success is a commit of what it deferred
+	if c != nil && err == nil && (l.defers(d) || l.retains(d)) { // its success is a commit of that
 		err = l.seal(d)
 	}
 	f = &l.stack[d]
@@ -101,6 +101,13 @@ func (l *lane) conclude(d int, err error) (out error) {
 // defers tells whether the step at depth d, or a finished child of it, has deferred something.
 func (l *lane) defers(d int) bool {
 	return slices.ContainsFunc(l.entries[l.stack[d].base:], func(e entry) bool { return e.deferred })
+}
+
+// retains tells whether the step at depth d, or a finished child of it, keeps something under a key.
+func (l *lane) retains(d int) bool {
+	f := &l.stack[d]
+	retain(l.entries[f.base:], f.retain())
+	return slices.ContainsFunc(l.entries[f.base:], func(e entry) bool { return e.key != "" })
 }
 
 // forget drops what the compensation at depth d registered: an undo that succeeded is never undone. That

@@ -100,3 +100,18 @@ func loggedStream(t *rapid.T, evs []events.Event) {
 		t.Fatalf("%d steps are to blame, want %d:\n%s\n%s", blamed, want, eventstest.Outline(evs), b.String())
 	}
 }
+
+// TestRunIDsSortByTime: also those of runs that follow one another within a millisecond.
+func TestRunIDsSortByTime(t *testing.T) {
+	var ids []string
+	for range 1000 {
+		run := rootOp(func(events.Step) error { return nil }).Start(t.Context())
+		if _, err := run.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, run.Info().ID.String())
+	}
+	if !slices.IsSorted(ids) {
+		t.Error("the IDs of runs, in the order they were started, are not sorted")
+	}
+}

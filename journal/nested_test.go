@@ -184,3 +184,28 @@ func TestDeferredInARelease(t *testing.T) {
 		wantClean(t, j)
 	})
 }
+
+// TestRetainInACompensation: what a compensation keeps under a key is released later, in the run that failed as
+// after a crash.
+func TestRetainInACompensation(t *testing.T) {
+	journals(t, func(t *testing.T, j *Journal) {
+		w := newWorld()
+		w.j = j
+		if err := w.do(t, j, "%k fail"); !errors.Is(err, errTest) {
+			t.Fatal(err)
+		}
+		wantWorld(t, w, "new")
+		if err := w.do(t, j, "-k"); err != nil {
+			t.Fatal(err)
+		}
+		wantWorld(t, w, "")
+		w.die(t, j, "a %k")
+		recoverAll(t, j, w)
+		wantWorld(t, w, "new")
+		if err := w.do(t, j, "-k"); err != nil {
+			t.Fatal(err)
+		}
+		wantWorld(t, w, "")
+		wantClean(t, j)
+	})
+}

@@ -149,6 +149,9 @@ func (w *world) registry() *events.Registry {
 func (w *world) swap(r *events.Registry) events.Action[string] {
 	return events.Define(r, "thing.swap.v1", func(s events.Step, word string) error {
 		return s.Do(&events.Named{Type: "thing.swap", Key: word}, func(s events.Step) error {
+			if word[0] == '%' {
+				return errors.Join(s.Retain(word[1:]), w.put(s, "new"))
+			}
 			if word[0] == '^' {
 				if err := w.put(s, "new"); err != nil {
 					return err
@@ -177,7 +180,7 @@ func (w *world) put(s events.Step, name string) error {
 var errTest = errors.New("test")
 
 // op is an operation out of words: a name is put, "!name" deletes it after the commit, "@key" retains,
-// "+key" extends, "-key" releases, "~name" and "^name" are compensations, "|" seals, "fail" fails.
+// "+key" extends, "-key" releases, "~name", "^name" and "%key" are compensations, "|" seals, "fail" fails.
 func (w *world) op(words string) events.Op[int] {
 	return events.New(&events.Named{Type: "test.op", Key: words}, func(s events.Step) (int, error) {
 		for word := range strings.FieldsSeq(words) {
@@ -191,7 +194,7 @@ func (w *world) op(words string) events.Op[int] {
 				err = s.Defer(&del{Name: word[1:], w: w})
 			case word[0] == '-':
 				_, err = events.Call(s, w.j.Release(word[1:], w.registry()))
-			case word[0] == '~', word[0] == '^':
+			case word[0] == '~', word[0] == '^', word[0] == '%':
 				err = s.Undo(w.swap(events.NewRegistry()).With(word))
 			case word[0] == '+':
 				err = s.Extend(word[1:])
