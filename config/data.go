@@ -17,9 +17,8 @@ import (
 type Data struct {
 	root map[string]any
 
-	name string         // of the file it was read from
-	file []byte         // its content
-	at   map[string]int // where it says what
+	name string // of the file it was read from
+	file []byte // its content
 }
 
 // Encode gives the file that Parse reads: the same bytes for the same data.

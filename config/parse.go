@@ -29,7 +29,7 @@ func Parse(file []byte) (*Data, error) { return parse(File, file) }
 func ParseDefaults(file []byte) (*Data, error) { return parse(DefaultsFile, file) }
 
 func parse(name string, file []byte) (*Data, error) {
-	d := &Data{name: name, file: file, at: map[string]int{}}
+	d := &Data{name: name, file: file}
 	fail := func(offset int, err error) (*Data, error) {
 		return nil, fault.New("", fault.Corrupt, d.position(offset), err)
 	}
@@ -68,11 +68,12 @@ func complaint(err error, length, offset int) error {
 	return err
 }
 
-// reader builds what a file says that is known to be valid JSON, and notes where. It is not json.Decoder, which
-// takes a kilobyte for each of a thousand small files.
+// reader builds what a file says that is known to be valid JSON. It is not json.Decoder, which takes a kilobyte for
+// each of a thousand small files.
 type reader struct {
-	d  *Data
-	at int // what comes next
+	d     *Data
+	at    int            // what comes next
+	where map[string]int // where the file says what; nil: nobody asks
 }
 
 // value reads the next value, which is at the key path.
@@ -119,8 +120,11 @@ func (r *reader) object(path string) (v any, offset int, err error) {
 		if _, twice := inner[key]; twice {
 			return nil, offset, fmt.Errorf("%q is there twice", key)
 		}
-		full := strings.TrimPrefix(path+"."+key, ".")
-		r.d.at[full] = offset
+		var full string
+		if r.where != nil {
+			full = strings.TrimPrefix(path+"."+key, ".")
+			r.where[full] = offset
+		}
 		if inner[key], offset, err = r.value(full); err != nil {
 			return nil, offset, err
 		}
@@ -173,10 +177,12 @@ func (d *Data) position(offset int) string {
 
 // Where says where the file that was parsed says key, as config.json:LINE:COLUMN; empty: it does not.
 func (d *Data) Where(key string) string {
-	if d == nil {
+	if d == nil || len(d.file) == 0 {
 		return ""
 	}
-	if offset, ok := d.at[key]; ok {
+	r := reader{d: d, where: map[string]int{}}
+	_, _, _ = r.value("") // it could be read before
+	if offset, ok := r.where[key]; ok {
 		return d.position(offset)
 	}
 	return ""

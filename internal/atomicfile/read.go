@@ -1,7 +1,6 @@
 package atomicfile
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"syscall"
@@ -26,13 +25,9 @@ func ReadFile(path string) ([]byte, error) {
 		if err != nil {
 			return failed("read", err)
 		}
-		if n == 0 {
+		data = append(data, few[:n]...)
+		if n < len(few) { // a regular file gives less only at its end
 			return data, nil
-		}
-		if len(data) == 0 {
-			data = bytes.Clone(few[:n]) // nearly always all of it
-		} else {
-			data = append(data, few[:n]...)
 		}
 	}
 }

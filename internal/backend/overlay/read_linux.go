@@ -96,7 +96,7 @@ func (d *Driver) stat(set storage.Dataset, release func(storage.Name) (*state, e
 		return info, err
 	}
 	info.ID, info.Created, info.Origin = s.ID, s.Created, s.Origin
-	_, info.Broken = d.rootOn(set, s, release)
+	info.Broken = d.intact(set, s, release)
 	return info, nil
 }
 
@@ -110,25 +110,11 @@ func (d *Driver) Root(_ context.Context, set storage.Dataset) (storage.Root, err
 }
 
 func (d *Driver) root(set storage.Dataset, s *state) (storage.Root, error) {
-	return d.rootOn(set, s, d.l.releaseState)
-}
-
-// rootOn is root with releases as the function gives them.
-func (d *Driver) rootOn(set storage.Dataset, s *state, release func(storage.Name) (*state, error)) (storage.Root, error) {
-	broken := func(err error) (storage.Root, error) {
-		return storage.Root{}, fault.New("root", fault.Corrupt, set.String(), err).
-			WithRemedy("destroy " + string(set.Name))
+	if err := d.intact(set, s, d.l.releaseState); err != nil {
+		return storage.Root{}, err
 	}
 	if set.Kind == storage.Releases {
-		if dir := d.l.release(set.Name); exists(dir) {
-			return storage.Root{Dir: dir}, nil
-		}
-		return broken(errors.New("its root directory is missing"))
-	}
-	for _, id := range append(s.Layers, s.Upper) {
-		if !exists(d.l.fs(id)) {
-			return broken(fmt.Errorf("layer %s is missing", id))
-		}
+		return storage.Root{Dir: d.l.release(set.Name)}, nil
 	}
 	if s.Plain {
 		return storage.Root{Dir: d.l.fs(s.Upper)}, nil
@@ -138,15 +124,37 @@ func (d *Driver) rootOn(set storage.Dataset, s *state, release func(storage.Name
 		o.Lower = append(o.Lower, d.l.fs(id))
 	}
 	if s.Release != "" {
+		o.Lower = append(o.Lower, d.l.release(s.Release))
+	}
+	return storage.Root{Overlay: o}, nil
+}
+
+// intact says what is missing of that which s names, with releases as the function gives them.
+func (d *Driver) intact(set storage.Dataset, s *state, release func(storage.Name) (*state, error)) error {
+	broken := func(err error) error {
+		return fault.New("root", fault.Corrupt, set.String(), err).WithRemedy("destroy " + string(set.Name))
+	}
+	if set.Kind == storage.Releases {
+		if !exists(d.l.release(set.Name)) {
+			return broken(errors.New("its root directory is missing"))
+		}
+		return nil
+	}
+	for _, id := range append(s.Layers, s.Upper) {
+		if !exists(d.l.fs(id)) {
+			return broken(fmt.Errorf("layer %s is missing", id))
+		}
+	}
+	switch {
+	case s.Plain:
+	case s.Release != "":
 		if err := sameRelease(s.Release, s.ReleaseID, release); err != nil {
 			return broken(err)
 		}
-		o.Lower = append(o.Lower, d.l.release(s.Release))
-	}
-	if len(o.Lower) == 0 {
+	case len(s.Layers) == 0:
 		return broken(errors.New("it has no layers"))
 	}
-	return storage.Root{Overlay: o}, nil
+	return nil
 }
 
 // isRelease checks that the release n is still the one with the id.
