@@ -38,7 +38,7 @@ ioc df --format json`,
 		}
 		m := c.measurer(host)
 		fill(&g, all, func(i jail.Info, column string) cell { return jailColumn(&i, column, m) })
-		c.print(g.String())
+		c.printGrid(&g)
 		return nil
 	})
 	g.addFlags(cmd)

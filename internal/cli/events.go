@@ -151,7 +151,7 @@ func (c *call) listPast(host *ioc.Host, p *past) error {
 	}
 	fill(g, all, r.column)
 	if len(all) > 0 || g.format != "table" {
-		c.print(g.String())
+		c.printGrid(g)
 	}
 	c.say(unread.String())
 	return nil

@@ -82,7 +82,7 @@ ioc fstab show -o jail,source --format csv ALL`,
 			return err
 		}
 		fill(&g, all, mountOf.column)
-		c.print(g.String())
+		c.printGrid(&g)
 		return nil
 	})
 	g.addFlags(cmd)

@@ -21,6 +21,7 @@ type grid struct {
 
 	columns []string
 	rows    [][]cell
+	width   int // of the screen, on which no line of a table goes on in the next; 0: there is none
 }
 
 // formats of a grid.
@@ -134,7 +135,7 @@ func (g *grid) String() string {
 	case "csv":
 		return g.csv()
 	}
-	t := table{script: g.script || g.format == "list"}
+	t := table{script: g.script || g.format == "list", width: g.width}
 	for _, name := range g.columns {
 		t.head = append(t.head, strings.ToUpper(name))
 	}

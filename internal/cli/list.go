@@ -54,7 +54,7 @@ ioc list --pools`,
 			}
 			err := what(&g)
 			if err == nil {
-				c.print(g.String())
+				c.printGrid(&g)
 			}
 			return err
 		}
@@ -68,7 +68,7 @@ ioc list --pools`,
 			err = c.listJails(host, &g, args, templates, long)
 		}
 		if err == nil {
-			c.print(g.String())
+			c.printGrid(&g)
 		}
 		return err
 	})

@@ -3,12 +3,14 @@ package cli
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
 )
 
 // table is a result in columns: for people with a header and aligned, for scripts separated by tabs.
 type table struct {
 	script bool
+	width  int // of the screen; 0: there is none
 	head   []string
 	rows   [][]string
 }
@@ -37,19 +39,34 @@ func (t *table) String() string {
 	widths := make([]int, len(t.head))
 	for _, row := range all {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], displaywidth.String(cell))
 		}
 	}
 	for _, row := range all {
+		column := 0
 		for i, cell := range row {
-			b.WriteString(cell)
-			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
+			if i == len(row)-1 {
+				b.WriteString(t.cut(cell, column))
+				break
 			}
+			b.WriteString(cell)
+			b.WriteString(strings.Repeat(" ", widths[i]-displaywidth.String(cell)+2))
+			column += widths[i] + 2
 		}
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// leastCut is what is left of a last column at least.
+const leastCut = 4
+
+// cut shortens the last cell of a line, which begins in column, to what is on the screen.
+func (t *table) cut(cell string, column int) string {
+	if t.width == 0 {
+		return cell
+	}
+	return displaywidth.TruncateString(cell, max(t.width-column, leastCut), "...")
 }
 
 // size is a number of bytes for people; negative: not known.

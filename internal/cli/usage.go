@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/view/term"
 )
 
 // misuse is the error of a command that was called in a wrong way; it shows the right one.
@@ -187,4 +188,10 @@ func (c *call) print(text string) {
 	if _, err := c.out.Write([]byte(text)); err != nil && c.outErr == nil {
 		c.outErr = err
 	}
+}
+
+// printGrid prints g, on a terminal with lines that are not longer than it is wide.
+func (c *call) printGrid(g *grid) {
+	g.width = term.Width(c.env.Stdout)
+	c.print(g.String())
 }

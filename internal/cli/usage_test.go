@@ -81,6 +81,13 @@ func TestTable(t *testing.T) {
 	if got, want := fill(false), "NAME         NOTE   END\nwéb          a b c  -\nlonger name  -      x\n"; got != want {
 		t.Errorf("for people\n%q, want\n%q", got, want)
 	}
+	narrow := table{width: 25}
+	narrow.header("NAME", "NOTE")
+	narrow.row("ジェイル", "what does not fit on the screen")
+	narrow.row("web", "what does fit")
+	if got, want := narrow.String(), "NAME      NOTE\nジェイル  what does no...\nweb       what does fit\n"; got != want {
+		t.Errorf("on a narrow screen\n%s, want\n%s", got, want)
+	}
 	if got, want := fill(true), "wéb\ta b c\t-\nlonger name\t-\tx\n"; got != want {
 		t.Errorf("for scripts\n%q, want\n%q", got, want)
 	}
