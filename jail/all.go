@@ -23,14 +23,24 @@ import (
 // Jails that depend on each other in a circle are a *CycleError, and nothing is started; with o.Ignore the others are.
 func (k *Keeper) StartAll(names []Name, o SeveralOptions) events.Op[struct{}] {
 	if len(names) == 1 {
-		return events.Map(k.Start(names[0]), func(sandbox.State) (none struct{}) { return none })
+		return events.Map(k.start(names[0], o.Properties, k.dependencies), func(sandbox.State) (none struct{}) { return none })
 	}
 	return k.operate(several{
 		verb: "start", names: names, ignore: !o.Atomic,
 		order: func(s events.Step) ([]*node, error) {
 			return k.survey().order(s.Context(), ordering{op: "start", names: names, ignore: o.Ignore})
 		},
-		each: func(g *events.Group, t *tally, n *node) { add(g, t, n, k.startAlone(n.name)) },
+		first: func(events.Step) error {
+			_, err := k.canonical(o.Properties, nil) // once, and not of each
+			return err
+		},
+		each: func(g *events.Group, t *tally, n *node) {
+			if n.extra {
+				add(g, t, n, k.startAlone(n.name))
+				return
+			}
+			add(g, t, n, k.start(n.name, o.Properties, alone))
+		},
 	})
 }
 

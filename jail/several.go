@@ -22,6 +22,10 @@ type SeveralOptions struct {
 	// Atomic lets a start be of all jails or of none. Without it a jail that cannot be started stops those
 	// that depend on it, and nobody else. Other operations do not look at it.
 	Atomic bool
+
+	// Properties of the jails named that hold for this start instead of theirs. They are written nowhere, and what
+	// reads a property later (exec, set, the next start) finds the jail's own. Other operations do not look at it.
+	Properties map[string]string
 }
 
 // Several is the payload of one operation on several jails.

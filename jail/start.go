@@ -62,15 +62,15 @@ func (p *Unused) AppendAttrs(dst []slog.Attr) []slog.Attr {
 
 // Start starts a jail, and before it those that it depends on and that do not run. One that runs is skipped; one
 // that is dead is cleaned up first. When it fails nothing of it is left, and all of them are as they were.
-func (k *Keeper) Start(name Name) events.Op[sandbox.State] { return k.start(name, k.dependencies) }
+func (k *Keeper) Start(name Name) events.Op[sandbox.State] { return k.start(name, nil, k.dependencies) }
 
 // startAlone starts a jail; what it depends on is its caller's business.
-func (k *Keeper) startAlone(name Name) events.Op[sandbox.State] {
-	return k.start(name, func(events.Step, *Info) error { return nil })
-}
+func (k *Keeper) startAlone(name Name) events.Op[sandbox.State] { return k.start(name, nil, alone) }
 
-// start does first when it is known that the jail can be started.
-func (k *Keeper) start(name Name, first func(events.Step, *Info) error) events.Op[sandbox.State] {
+func alone(events.Step, *Info) error { return nil }
+
+// start takes properties for the jail's own, and does first when it is known that the jail can be started.
+func (k *Keeper) start(name Name, properties map[string]string, first func(events.Step, *Info) error) events.Op[sandbox.State] {
 	return events.New(&Start{Subject{name}}, func(s events.Step) (sandbox.State, error) {
 		if _, err := k.Enter(s, "start", Want{Dataset: storage.Jail(name)}); err != nil {
 			return sandbox.State{}, err
@@ -87,6 +87,9 @@ func (k *Keeper) start(name Name, first func(events.Step, *Info) error) events.O
 		}
 		if err := i.check("start"); err != nil {
 			return sandbox.State{}, err
+		}
+		if i.Config, err = k.instead(i.Config, properties); err != nil {
+			return sandbox.State{}, refused("start", name, err)
 		}
 		if err := first(s, &i); err != nil {
 			return sandbox.State{}, refused("start", name, err)
@@ -111,6 +114,18 @@ func (k *Keeper) start(name Name, first func(events.Step, *Info) error) events.O
 		}
 		return state, k.ready(s, &i, state)
 	})
+}
+
+// instead is a configuration in which properties have other values.
+func (k *Keeper) instead(c *config.Data, properties map[string]string) (*config.Data, error) {
+	if len(properties) == 0 {
+		return c, nil
+	}
+	changed, _, err := k.edit(c, properties, false)
+	if _, same := errors.AsType[*events.SkipError](err); same {
+		return c, nil
+	}
+	return changed, err
 }
 
 // begin runs the commands of a jail that is there. Until the start stands, prestop and exec_stop are what takes back

@@ -5,6 +5,7 @@ import "github.com/spf13/cobra"
 func (c *call) start() *cobra.Command {
 	var o severalOptions
 	var boot bool
+	var properties []string
 	cmd := c.command(&cobra.Command{
 		Use:   "start [OPTIONS] JAIL...",
 		Short: "start jails",
@@ -19,10 +20,13 @@ all of them are started, or none. Jails that depend on each other in a circle ar
 With --rc the jails that are started are those whose property boot says yes, without templates, and each counts for
 itself: it is what a machine does when it boots. JAIL narrows them down.
 
+With -o a property of the jails named has another value for this start, which is not kept.
+
 Templates are left out unless they are named. ` + selectorHelp,
 		Example: `ioc start web
 ioc start db web
 ioc start --atomic tags=mail
+ioc start -o memoryuse=2G web
 ioc start --rc`,
 		Args: unless(&boot, operands("JAIL...")),
 	}, func(cmd *cobra.Command, args []string) error {
@@ -33,15 +37,21 @@ ioc start --rc`,
 			}
 			choose, o.ignore = c.booting, true
 		}
+		several := o.options()
+		var err error
+		if several.Properties, err = pairs(cmd, properties); err != nil {
+			return err
+		}
 		jails, err := choose(cmd, args)
 		if err != nil {
 			return err
 		}
-		_, err = watch(c, jails.Start(o.options()))
+		_, err = watch(c, jails.Start(several))
 		return err
 	})
 	o.addFlags(cmd)
 	cmd.Flags().BoolVar(&o.atomic, "atomic", false, "start all of them or none")
+	cmd.Flags().StringArrayVarP(&properties, "property", "o", nil, "start with `PROPERTY=VALUE`, once; can be repeated")
 	cmd.Flags().BoolVar(&boot, "rc", false, "start the jails with boot=yes")
 	return cmd
 }
