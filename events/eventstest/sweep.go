@@ -12,9 +12,13 @@ import (
 type SweepOption func(*sweep)
 
 type sweep struct {
+	from   int
 	every  int
 	random int
 }
+
+// From leaves out the points before the n-th, counted from 1.
+func From(n int) SweepOption { return func(s *sweep) { s.from = n } }
 
 // Every takes every n-th point only: for a quick test of a long operation.
 func Every(n int) SweepOption { return func(s *sweep) { s.every = n } }
@@ -27,14 +31,14 @@ func AtRandom(n int) SweepOption { return func(s *sweep) { s.random = n } }
 // cell is repeated with -run; with IOC_KEEP=1 in the environment the directory of one that failed stays.
 func Sweep(t *testing.T, s Scenario, opts ...SweepOption) {
 	t.Helper()
-	sw := sweep{every: 1}
+	sw := sweep{from: 1, every: 1}
 	for _, o := range opts {
 		o(&sw)
 	}
 	w := Dry(t, s)
 	t.Logf("%s: %d points in %v", s.Name, len(w.Points), w.Took)
 	for i, point := range w.Points {
-		if i%sw.every != 0 {
+		if i < sw.from-1 || (i-sw.from+1)%sw.every != 0 {
 			continue
 		}
 		cellTest(t, s, fmt.Sprintf("%03d-%s", i+1, fit(point)), w, Kill{Point: i + 1})

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -93,7 +94,7 @@ func Everything(dir string, skip func(name string) bool) ([]string, error) {
 func list(dir string, all bool, skip func(name string) bool) ([]string, error) {
 	var lines []string
 	first := map[[2]uint64]string{}
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(dir, path)
 		if skip(name) {
 			return fs.SkipDir
@@ -101,16 +102,13 @@ func list(dir string, all bool, skip func(name string) bool) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		var st unix.Stat_t
-		if err := unix.Lstat(path, &st); err != nil {
-			return err
-		}
-		info, err := os.Lstat(path)
+		info, err := entry.Info()
 		if err != nil {
 			return err
 		}
+		st := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // of every Unix
 		line := fmt.Sprintf("%q %v %d:%d", name, info.Mode(), st.Uid, st.Gid)
-		what, err := content(path, info, &st)
+		what, err := content(path, info, st)
 		if err != nil {
 			return err
 		}
@@ -135,7 +133,7 @@ func list(dir string, all bool, skip func(name string) bool) ([]string, error) {
 	return lines, err
 }
 
-func content(path string, info fs.FileInfo, st *unix.Stat_t) (string, error) {
+func content(path string, info fs.FileInfo, st *syscall.Stat_t) (string, error) {
 	switch info.Mode().Type() {
 	case 0:
 		f, err := os.Open(path)

@@ -27,18 +27,26 @@ var (
 	plain       = storage.Jail("plain")
 )
 
-// stage makes the world that the scenes change.
+// stage makes the world that the scenes change: of a slow one what those need that it plays.
 func (s *suite) stage() {
 	s.Helper()
 	s.history(4)
-	s.release("other")
-	s.jail("idle", baseRelease.Now())
 	s.jail("twin", web.At("s2"))
+	s.must(s.d.WriteFile(ctx, web, "config.json", []byte("old")))
+	if !thin(s.w) {
+		s.release("other")
+		s.jail("idle", baseRelease.Now())
+		s.stagePlain()
+	}
+}
+
+// stagePlain makes a jail that shares nothing.
+func (s *suite) stagePlain() {
+	s.Helper()
 	s.must(s.d.Clone(ctx, baseRelease.Now(), plain, storage.CloneOptions{Thick: true}))
 	s.snap(plain, "p1")
 	s.edit(plain, round(1)...)
 	s.snap(plain, "p2")
-	s.must(s.d.WriteFile(ctx, web, "config.json", []byte("old")))
 }
 
 // thinScenes are those that a slow world plays in an ordinary run: those whose effects take the most steps.
@@ -135,13 +143,14 @@ func allScenes() []scene {
 }
 
 // effects does every effect of every change, undoes it in all the ways that the contract names, and
-// looks whether the world is as it was.
+// looks whether the world is as it was. So a slow world serves one scene after the other.
 func (s *suite) effects() {
+	if thin(s.w) {
+		s.stage()
+	}
 	for _, sc := range scenes(s.w, thinScenes) {
 		s.t.Run(sc.name, func(t *testing.T) {
-			t.Parallel()
-			s := s.sub(t)
-			s.stage()
+			s, _ := s.scene(t)
 			c, err := sc.plan(s)
 			if err != nil {
 				t.Fatal(err)
@@ -165,6 +174,18 @@ func (s *suite) effects() {
 			}
 		})
 	}
+}
+
+// scene is the suite in a world that is staged: its own, and how that was before, or, of a slow one, the one of all scenes.
+func (s *suite) scene(t *testing.T) (own *suite, empty []string) {
+	if thin(s.w) {
+		return &suite{TB: t, t: t, w: s.w, d: s.d, fresh: s.fresh}, nil
+	}
+	t.Parallel()
+	own = s.sub(t)
+	empty = own.w.State(t)
+	own.stage()
+	return own, empty
 }
 
 // undoing leaves e done.
@@ -284,12 +305,14 @@ func Child(r *events.Registry, in io.Reader) error {
 // deferred does what comes after a commit twice, killed at each of its points: no dataset changes,
 // and nothing is left in the end.
 func (s *suite) deferred() {
+	if thin(s.w) {
+		defer s.empty(s.w.State(s))
+		s.stage()
+		s.stagePlain()
+	}
 	for _, sc := range scenes(s.w, thinDeferred) {
 		s.t.Run(sc.name, func(t *testing.T) {
-			t.Parallel()
-			s := s.sub(t)
-			before := s.w.State(t)
-			s.stage()
+			s, empty := s.scene(t)
 			c, err := sc.plan(s)
 			if err != nil {
 				t.Fatal(err)
@@ -321,7 +344,9 @@ func (s *suite) deferred() {
 			for d, want := range looks {
 				s.same(d.String()+" after the commit", s.look(d), want)
 			}
-			s.empty(before)
+			if !thin(s.w) {
+				s.empty(empty)
+			}
 		})
 	}
 }

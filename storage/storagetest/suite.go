@@ -20,6 +20,7 @@ const thinTests = "Fill CloneOfJail Rollback DestroySnapshot Rename Destroy Refu
 // Run runs the suite; fresh makes a new, empty world.
 func Run(t *testing.T, fresh func(t testing.TB) World) {
 	t.Helper()
+	spare := false // known when there has been a world; the first test is one of a thin run
 	for _, sub := range []struct {
 		name string
 		f    func(s *suite)
@@ -48,9 +49,15 @@ func Run(t *testing.T, fresh func(t testing.TB) World) {
 		{"Random", (*suite).random},
 	} {
 		t.Run(sub.name, func(t *testing.T) {
-			w := fresh(t)
-			if thin(w) && !slices.Contains(strings.Fields(thinTests), sub.name) {
+			if spare && !slices.Contains(strings.Fields(thinTests), sub.name) {
 				t.Skip("it is left to a long run, IOC_LONG=1: each change takes its time here")
+			}
+			if spare {
+				t.Parallel()
+			}
+			w := fresh(t)
+			if !spare {
+				spare = thin(w)
 			}
 			sub.f(&suite{TB: t, t: t, w: w, d: w.Driver(t), fresh: fresh})
 		})

@@ -39,6 +39,7 @@ func debris(dir string) error {
 
 // TestDoctor finds debris, tells it from what somebody needs, and clears it away.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	h := jailed(t)
 	ctx := t.Context()
 	// A snapshot without a name that a clone needs is none.

@@ -13,6 +13,7 @@ import (
 
 // TestPromote destroys a jail that has a clone: not before the clone owns what they share.
 func TestPromote(t *testing.T) {
+	t.Parallel()
 	h := jailed(t)
 	ctx := t.Context()
 	web, twin := h.Jail("web"), h.Jail("twin")
@@ -52,6 +53,7 @@ func TestPromote(t *testing.T) {
 
 // TestDestroyWithClones destroys a jail, its clone and the clone's clone in one operation, or none of them.
 func TestDestroyWithClones(t *testing.T) {
+	t.Parallel()
 	h := jailed(t)
 	ctx := t.Context()
 	if err := errors.Join(h.Jail("web").Clone(ctx, "twin", ioc.CloneOptions{}), h.Jail("twin").Clone(ctx, "third", ioc.CloneOptions{})); err != nil {

@@ -13,6 +13,7 @@ import (
 
 // TestTune gives jails properties of ZFS when they are made, later, and by way of a clone and of an earlier configuration.
 func TestTune(t *testing.T) {
+	t.Parallel()
 	h := jailed(t)
 	ctx := t.Context()
 	place, err := zfs.Find(h.Root())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,14 +41,11 @@ func fails() error { return errors.New("some error occurred") }
 // jailed is a host with a jail.
 func jailed(t *testing.T) *ioc.Host {
 	t.Helper()
-	_, dir := scratch.FileSystem(t)
-	h, err := open(dir)
-	if err == nil {
-		err = fetch(h)
+	name, dir := scratch.FileSystem(t)
+	if err := small.put(name + "/root"); err != nil {
+		t.Fatal(err)
 	}
-	if err == nil {
-		err = h.Jail("web").Create(t.Context(), ioc.CreateOptions{Release: base})
-	}
+	h, err := open(filepath.Join(dir, "root"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +67,7 @@ func unchanged(t *testing.T, h *ioc.Host, before string) {
 }
 
 func TestUpgradeFails(t *testing.T) {
+	t.Parallel()
 	h := jailed(t)
 	before := picture(t, h.Root())
 	saw := ""
@@ -90,6 +89,7 @@ func TestUpgradeFails(t *testing.T) {
 }
 
 func TestUpgradeIsLeft(t *testing.T) {
+	t.Parallel()
 	h := jailed(t)
 	before := picture(t, h.Root())
 	for ev := range upgrade(h, "web", fails).With(h.Options()...).Events(t.Context()) {
@@ -101,6 +101,7 @@ func TestUpgradeIsLeft(t *testing.T) {
 }
 
 func TestUpgradeSucceeds(t *testing.T) {
+	t.Parallel()
 	h := jailed(t)
 	if _, err := upgrade(h, "web", func() error { return nil }).With(h.Options()...).Do(t.Context()); err != nil {
 		t.Fatal(err)
@@ -115,6 +116,7 @@ func TestUpgradeSucceeds(t *testing.T) {
 
 // TestUpgradeIsKilled kills the process in the middle; what it left the next one undoes.
 func TestUpgradeIsKilled(t *testing.T) {
+	t.Parallel()
 	h := jailed(t)
 	before := picture(t, h.Root())
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")

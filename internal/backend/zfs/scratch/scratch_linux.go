@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -104,16 +106,34 @@ func FileSystem(t testing.TB) (name, at string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		var err error
-		for range 500 { // what was in use a moment ago is busy for that moment, on a busy machine a long one
-			if err = command("zfs", "destroy", "-R", name); err == nil {
-				return
-			}
-			time.Sleep(20 * time.Millisecond)
+		if err := Destroy(name); err != nil {
+			t.Error(err)
 		}
-		t.Error(err)
 	})
 	return name, at
+}
+
+// Destroy removes a file system and all below it and all clones. What was in use a moment ago is busy for that moment, on a
+// busy machine a long one; zfs-fuse counts what was mounted a moment ago, so that goes first, all at once.
+func Destroy(name string) error {
+	text, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	for _, line := range slices.Backward(strings.Split(string(text), "\n")) {
+		source, rest, _ := strings.Cut(line, " ")
+		at, _, _ := strings.Cut(rest, " ") // no name of ours has a space
+		if source == name || strings.HasPrefix(source, name+"/") {
+			_ = unix.Unmount(at, unix.MNT_DETACH) // if it stays, zfs says so
+		}
+	}
+	for try := 1; ; try++ {
+		err := command("zfs", "destroy", "-R", name)
+		if err == nil || try == 50 {
+			return err
+		}
+		time.Sleep(time.Duration(try) * 10 * time.Millisecond)
+	}
 }
 
 //go:embed preload/zfs-fuse.c
