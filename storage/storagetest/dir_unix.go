@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -102,13 +102,12 @@ func list(dir string, all bool, skip func(name string) bool) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		info, err := entry.Info()
-		if err != nil {
+		var st unix.Stat_t // one look: through FUSE each is dear
+		if err := unix.Lstat(path, &st); err != nil {
 			return err
 		}
-		st := info.Sys().(*syscall.Stat_t) //nolint:forcetypeassert // of every Unix
-		line := fmt.Sprintf("%q %v %d:%d", name, info.Mode(), st.Uid, st.Gid)
-		what, err := content(path, info, st)
+		line := fmt.Sprintf("%q %v %d:%d", name, mode(entry.Type(), &st), st.Uid, st.Gid)
+		what, err := content(path, entry.Type(), &st)
 		if err != nil {
 			return err
 		}
@@ -118,7 +117,7 @@ func list(dir string, all bool, skip func(name string) bool) ([]string, error) {
 			return err
 		}
 		line += x
-		if st.Nlink > 1 && !info.IsDir() {
+		if st.Nlink > 1 && !entry.IsDir() {
 			id := [2]uint64{uint64(st.Dev), st.Ino} //nolint:unconvert // of another size elsewhere
 			if was, ok := first[id]; ok {
 				line += fmt.Sprintf(" = %q", was)
@@ -133,8 +132,19 @@ func list(dir string, all bool, skip func(name string) bool) ([]string, error) {
 	return lines, err
 }
 
-func content(path string, info fs.FileInfo, st *syscall.Stat_t) (string, error) {
-	switch info.Mode().Type() {
+// mode is that of a file of a type.
+func mode(of fs.FileMode, st *unix.Stat_t) fs.FileMode {
+	of |= fs.FileMode(st.Mode) & fs.ModePerm
+	for bit, is := range map[uint32]fs.FileMode{unix.S_ISUID: fs.ModeSetuid, unix.S_ISGID: fs.ModeSetgid, unix.S_ISVTX: fs.ModeSticky} {
+		if uint32(st.Mode)&bit != 0 { //nolint:unconvert // of another size elsewhere
+			of |= is
+		}
+	}
+	return of
+}
+
+func content(path string, of fs.FileMode, st *unix.Stat_t) (string, error) {
+	switch of {
 	case 0:
 		f, err := os.Open(path)
 		if err != nil {
@@ -143,7 +153,7 @@ func content(path string, info fs.FileInfo, st *syscall.Stat_t) (string, error) 
 		defer f.Close() //nolint:errcheck // read-only
 		h := sha256.New()
 		n, err := io.Copy(h, f)
-		return fmt.Sprintf(" %d %x %s", n, h.Sum(nil)[:6], info.ModTime().UTC().Format("2006-01-02T15:04:05.999999999")), err
+		return fmt.Sprintf(" %d %x %s", n, h.Sum(nil)[:6], time.Unix(st.Mtim.Unix()).UTC().Format("2006-01-02T15:04:05.999999999")), err
 	case fs.ModeSymlink:
 		target, err := os.Readlink(path)
 		return fmt.Sprintf(" -> %q", target), err
