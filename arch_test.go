@@ -121,7 +121,7 @@ var thirdParty = map[string]string{
 	"github.com/ulikunitz/xz":                "release",
 	"golang.org/x/crypto":                    "release",
 	"github.com/klauspost/compress":          "release release/embedded internal/backend/overlay",
-	"github.com/clipperhouse/displaywidth":   "internal/view/term",
+	"github.com/clipperhouse/displaywidth":   "internal/cli internal/view/term",
 	"github.com/fsnotify/fsnotify":           "history",
 	"github.com/google/go-containerregistry": "release/oci",
 	"github.com/spf13/cobra":                 "internal/cli",
