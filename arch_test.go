@@ -27,6 +27,7 @@ internal/atomicfile          :
 events                       : fault
 doctor                       : events fault
 internal/run                 : fault
+internal/companion           :
 internal/lock                : doctor events fault
 internal/download            : events fault internal/atomicfile internal/lock
 journal                      : doctor events fault internal/atomicfile
@@ -57,7 +58,7 @@ internal/backend/linuxns     : doctor events fault sandbox internal/atomicfile i
 internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
-internal/backend/vethbridge  : doctor events fault network
+internal/backend/vethbridge  : doctor events fault network internal/companion
 internal/backend/all         : doctor events fault network storage sandbox internal/run internal/backend/...
 .                            : apply doctor events fault history selector config jail release release/bootstrap release/embedded release/oci release/published storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
 internal/graph               :
@@ -98,7 +99,7 @@ var risky = map[string]struct{ who, why string }{
 		"host commands go through internal/run; the crash harness and linuxns start their own program again, and tests a zfs-fuse that ends with them",
 	},
 	"syscall": {
-		"journal history events/eventstest internal/atomicfile internal/lock internal/run internal/filetree internal/backend/... internal/view/term internal/cli internal/bench internal/download sandbox sandbox/sandboxtest jail",
+		"journal history events/eventstest internal/atomicfile internal/lock internal/run internal/companion internal/filetree internal/backend/... internal/view/term internal/cli internal/bench internal/download sandbox sandbox/sandboxtest jail",
 		"kernel calls belong to a mechanism; the sandbox contract and those who speak it use the names of signals and errors",
 	},
 	"net":      {"release release/... network internal/backend/... internal/download internal/cli", "the domain does not talk to a network; network writes down hardware addresses"},
@@ -110,13 +111,14 @@ var risky = map[string]struct{ who, why string }{
 // thirdParty says which module may be imported by which package. Tests may import what they like of
 // go.mod: docs/dependencies.md has the reasons.
 var thirdParty = map[string]string{
-	"golang.org/x/sys":                       "journal events/eventstest internal/filetree internal/transfer internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
+	"golang.org/x/sys":                       "journal events/eventstest internal/companion internal/filetree internal/transfer internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
 	"pgregory.net/rapid":                     "events/eventstest storage/storagetest sandbox/sandboxtest",
 	"github.com/google/go-cmp":               "events/eventstest storage/storagetest sandbox/sandboxtest",
 	"github.com/elastic/go-seccomp-bpf":      "internal/backend/linuxns",
 	"github.com/moby/sys/mountinfo":          "internal/backend/linuxns internal/backend/overlay internal/backend/zfs sandbox/sandboxtest storage/storagetest",
 	"github.com/vishvananda/netlink":         "internal/backend/vethbridge",
 	"github.com/google/nftables":             "internal/backend/vethbridge",
+	"github.com/insomniacslk/dhcp":           "internal/backend/vethbridge",
 	"go.yaml.in/yaml/v3":                     "apply",
 	"github.com/ulikunitz/xz":                "release",
 	"golang.org/x/crypto":                    "release",

@@ -6,7 +6,7 @@ func networks() []Property {
 		{Name: "defaultrouter", Help: "the IPv4 router, as ADDRESS or ADDRESS@NIC; a bridge that ioc makes gets this address"},
 		{Name: "defaultrouter6", Help: "the IPv6 router, as ADDRESS or ADDRESS@NIC; a bridge that ioc makes gets this address"},
 		{Name: "interfaces", Type: List, Help: "the jail's interfaces and their bridges, each as NIC:BRIDGE; NIC::BRIDGE keeps it apart from others"},
-		{Name: "ip4_addr", Type: List, Help: "IPv4 addresses, each as NIC|ADDRESS/PREFIX or NIC|auto"},
+		{Name: "ip4_addr", Type: List, Help: "IPv4 addresses, each as NIC|ADDRESS/PREFIX, NIC|auto or NIC|dhcp"},
 		{Name: "ip6_addr", Type: List, Help: "IPv6 addresses, each as NIC|ADDRESS/PREFIX, NIC|auto or NIC|accept_rtadv"},
 		{Name: "nat", Type: Bool, Default: "no", Help: "let the jail reach what the host reaches, by the host's addresses"},
 		{Name: "nat_forwards", Type: List, Help: "ports of the host that lead to the jail, each as tcp(PORT) or tcp(JAIL:HOST), of iocage's order"},

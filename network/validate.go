@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/libioc/ioc/fault"
 )
@@ -50,10 +51,26 @@ func (s *Spec) Validate() error {
 	if len(s.Interfaces) == 0 && (s.NAT || len(s.Forwards) > 0) {
 		bad("translation of addresses needs an interface")
 	}
+	if (s.NAT || len(s.Forwards) > 0) && s.onlyDHCP() {
+		bad("translation of addresses needs one that is known before the jail starts, and a DHCP server gives them later")
+	}
 	if err := errors.Join(all...); err != nil {
 		return fault.New("", fault.Invalid, "network", err)
 	}
 	return nil
+}
+
+// onlyDHCP says that a DHCP server gives the jail all addresses of IPv4 that it will have.
+func (s *Spec) onlyDHCP() bool {
+	asks := false
+	for n := range s.Interfaces {
+		i := &s.Interfaces[n]
+		asks = asks || i.DHCP
+		if i.Auto4 || slices.ContainsFunc(i.Addresses, func(p netip.Prefix) bool { return p.Addr().Is4() }) {
+			return false
+		}
+	}
+	return asks
 }
 
 func (i *Interface) hasSix() bool {

@@ -13,6 +13,7 @@ zsh:zsh
 fish:fish
 groff-base:groff
 mmdebstrap:mmdebstrap
+dnsmasq-base:dnsmasq
 zfs-fuse:zfs
 '
 # uidmap     jails of an ordinary user with a range of ids
@@ -21,6 +22,7 @@ zfs-fuse:zfs
 # bash-completion, zsh, fish  completion in real shells
 # groff-base manual pages are read by what shows them
 # mmdebstrap  a real Debian in a jail
+# dnsmasq-base  a DHCP server that jails ask
 # zfs-fuse   a pool for the tests of the ZFS back end, served by a program that they start themselves; not for a host
 #            that has a ZFS already, whose commands it would replace
 

@@ -38,6 +38,7 @@ func system() []events.Payload {
 
 		&vethbridge.Bridge{},
 		&vethbridge.Configure{},
+		&vethbridge.DHCP{},
 		&vethbridge.Files{},
 		&vethbridge.Forwarding{},
 		&vethbridge.Isolate{},

@@ -22,6 +22,9 @@ import (
 func (s *scenario) needs(t testing.TB) {
 	t.Helper()
 	needsJails(t)
+	if strings.HasSuffix(s.name, "-dhcp") {
+		serveDHCP(t)
+	}
 	if strings.Contains(s.name, "embedded") || s.name == "create-first" {
 		if err := embedded.Available(); err != nil {
 			t.Skip(err)

@@ -46,6 +46,25 @@ var (
 	chosenTCP = regexp.MustCompile(`\btcp(-|\(80:)\d+`)
 )
 
+// listLinks asks until nothing has changed while the kernel answered.
+func listLinks() (all []netlink.Link, err error) {
+	for range 1000 {
+		if all, err = netlink.LinkList(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return all, err
+}
+
+func listAddresses(l netlink.Link) (all []netlink.Addr, err error) {
+	for range 1000 {
+		if all, err = netlink.AddrList(l, netlink.FAMILY_ALL); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return all, err
+}
+
 // network is what a root has in the kernel's network, and what it has noted.
 func (w *world) network() error {
 	if os.Geteuid() != 0 {
@@ -55,9 +74,9 @@ func (w *world) network() error {
 	add := func(format string, a ...any) {
 		line := plugEnd.ReplaceAllString(w.plain(fmt.Sprintf(format, a...)), "ROOTID+END")
 		line = startMark.ReplaceAllString(line, "START")
-		lines = append(lines, chosenSix.ReplaceAllString(line, "SIX"))
+		lines = append(lines, chosenFour.ReplaceAllString(chosenSix.ReplaceAllString(line, "SIX"), "FOUR"))
 	}
-	all, err := netlink.LinkList()
+	all, err := listLinks()
 	if err != nil {
 		return err
 	}
@@ -65,7 +84,7 @@ func (w *world) network() error {
 		if !strings.Contains(l.Attrs().Name, w.id) {
 			continue
 		}
-		addresses, err := netlink.AddrList(l, netlink.FAMILY_ALL)
+		addresses, err := listAddresses(l)
 		if err != nil && !errors.As(err, new(netlink.LinkNotFoundError)) {
 			return err
 		}
@@ -131,7 +150,7 @@ func razeNetwork(id string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	links, err := netlink.LinkList()
+	links, err := listLinks()
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/vishvananda/netlink"
-
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/events/eventstest"
 	"github.com/libioc/ioc/fault"
@@ -125,13 +123,13 @@ func (n *networked) bridgeName() string {
 // linksOf lists the interfaces of this network namespace, with their bridges and addresses.
 func linksOf(t testing.TB) string {
 	t.Helper()
-	all, err := netlink.LinkList()
+	all, err := listLinks()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b strings.Builder
 	for _, l := range all {
-		addresses, err := netlink.AddrList(l, netlink.FAMILY_ALL)
+		addresses, err := listAddresses(l)
 		if err != nil {
 			t.Fatal(err)
 		}

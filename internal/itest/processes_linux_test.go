@@ -94,6 +94,8 @@ func (p *process) look(root, id, mine string) {
 		p.why = "group"
 	case strings.HasPrefix(p.args, "ioc: "+id):
 		p.why = "name"
+	case strings.Contains(p.args, root+"/run/links/") && !strings.HasPrefix(p.args, "sh -c "): // beside a jail
+		p.why, p.files = "arguments", nil
 	case below(p.mounts):
 		p.why = "mounts"
 	case slices.ContainsFunc(p.files, below) && p.args != strings.Join(os.Args, " "): // else it is about to be a child of this one

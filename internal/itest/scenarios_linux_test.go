@@ -110,6 +110,15 @@ func all() []scenario {
 				return eventstest.Run(web(h).Stop(none))
 			},
 		},
+		{name: "start-dhcp", sample: true, from: created, before: asks, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Start())
+		}},
+		{
+			name: "stop-dhcp", sample: true, from: created, before: both(asks, starts),
+			turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
+				return eventstest.Run(web(h).Stop(none))
+			},
+		},
 		{name: "stop", from: created, before: starts, turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Stop(none))
 		}},

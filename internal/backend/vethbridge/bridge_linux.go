@@ -254,7 +254,7 @@ func (h *handle) findBridge(name string) (netlink.Link, error) {
 }
 
 func (h *handle) hasPorts(br netlink.Link) (bool, error) {
-	all, err := h.LinkList()
+	all, err := whole(h.LinkList)
 	if err != nil {
 		return false, failed("list", "interfaces", err)
 	}

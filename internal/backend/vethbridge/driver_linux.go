@@ -1,14 +1,17 @@
 package vethbridge
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -34,6 +37,9 @@ type Options struct {
 
 	// ResolvConf is the host's, for jails that copy it under its usual name. Empty: /etc/resolv.conf.
 	ResolvConf string
+
+	// Patience bounds how long a jail's start waits for a DHCP server. Zero: 20 seconds.
+	Patience time.Duration
 }
 
 // Driver is a network.Driver. What it caches of the host does not change while the process lives.
@@ -56,6 +62,7 @@ func Register(r *events.Registry) {
 	events.Register[Files](r, "vethbridge.files.v1")
 	events.Register[Link](r, "vethbridge.link.v1")
 	events.Register[Configure](r, "vethbridge.configure.v1")
+	events.Register[DHCP](r, "vethbridge.dhcp.v1")
 	events.Register[Route](r, "vethbridge.route.v1")
 	events.Register[Forwarding](r, "vethbridge.forwarding.v1")
 	events.Register[Translate](r, "vethbridge.translate.v1")
@@ -68,7 +75,7 @@ func (d *Driver) Features() network.Features { return d.features() }
 func lookAtHost() network.Features {
 	f := network.Features{Why: map[string]string{}}
 	if mayChangeNetwork() {
-		f.Bridges, f.NAT = true, true
+		f.Bridges, f.NAT, f.DHCP = true, true, true
 		return f
 	}
 	why := "not root: interfaces of the host need a right over its network (CAP_NET_ADMIN)"
@@ -116,12 +123,6 @@ func (d *Driver) Plan(_ context.Context, spec network.Spec, inside network.Insid
 	if f := d.Features(); !f.Bridges {
 		return p, fault.New("", fault.NotSupported, "network of its own", errors.New(f.Why["Bridges"]))
 	}
-	for _, i := range spec.Interfaces {
-		if i.DHCP {
-			return p, fault.New("", fault.NotSupported, "interface "+i.Name, errors.New("DHCP is not supported yet")).
-				WithRemedy("give it an address, or auto for one that is free on its bridge")
-		}
-	}
 	var err error
 	if s.dir, err = stateOf(d.options.State, d.options.Boot); err != nil {
 		return p, failed("look at", "the network", err)
@@ -142,6 +143,7 @@ func (d *Driver) Plan(_ context.Context, spec network.Spec, inside network.Insid
 		lease.Wants = append(lease.Wants, Want{i.Name, i.Bridge, i.Addresses, i.Auto4, i.Auto6})
 	}
 	p.Before = append(p.Before, lease)
+	var asked []*DHCP
 	for n := range spec.Interfaces {
 		i := &spec.Interfaces[n]
 		mac, host := i.MACs(spec.ID)
@@ -157,6 +159,12 @@ func (d *Driver) Plan(_ context.Context, spec network.Spec, inside network.Insid
 				MAC: mac.String(), HostMAC: host.String(), MTU: i.MTU, Hairpin: len(spec.Forwards) > 0, inside: inside,
 			},
 			&Configure{Interface: i.Name, Jail: spec.Jail, Advertise: i.Advertise, lease: lease, inside: inside})
+		if i.DHCP {
+			dhcp := d.dhcp(s, &spec, i, files, inside)
+			dhcp.task.Default = len(asked) == 0 && routerless(&spec)
+			asked = append(asked, dhcp)
+			p.After = append(p.After, dhcp)
+		}
 	}
 	if spec.NAT || len(spec.Forwards) > 0 {
 		translate := &Translate{
@@ -168,8 +176,31 @@ func (d *Driver) Plan(_ context.Context, spec network.Spec, inside network.Insid
 		}
 		p.Before = append(p.Before, &Forwarding{Kinds: bothKinds(&spec), Token: s.token, ID: spec.ID, Jail: spec.Jail, Dir: s.dir}, translate)
 	}
-	p.After = append(p.After, &Route{Jail: spec.Jail, spec: spec, lease: lease, inside: inside})
+	p.After = append(p.After, &Route{Jail: spec.Jail, spec: spec, lease: lease, dhcp: asked, inside: inside})
 	return p, nil
+}
+
+// dhcp plans that an interface asks for its address.
+func (d *Driver) dhcp(s *start, spec *network.Spec, i *network.Interface, files *Files, inside network.Inside) *DHCP {
+	hostname := cmp.Or(spec.Hostname, spec.Jail)
+	e := &DHCP{
+		Interface: i.Name, Jail: spec.Jail, Token: s.token, Bridge: i.Bridge, Dir: s.dir, Boot: d.options.Boot,
+		File: filepath.Join(d.options.Run, spec.ID+"."+s.token+"."+i.Name), patience: cmp.Or(d.options.Patience, dhcpPatience), inside: inside,
+	}
+	e.task = task{
+		Interface: i.Name, Hostname: hostname, Bridge: i.Bridge, Token: s.token, Dir: s.dir, Patience: e.patience,
+		About: []string{spec.ID, spec.Jail, hostname},
+	}
+	if spec.Resolver.Path == resolvConf { // nobody has said which name servers
+		e.task.Resolv = files.resolv()
+	}
+	return e
+}
+
+// routerless says that nothing but a DHCP server could tell the jail its router.
+func routerless(spec *network.Spec) bool {
+	return !spec.Router4.Address.IsValid() && !spec.NAT && len(spec.Forwards) == 0 &&
+		!slices.ContainsFunc(spec.Interfaces, func(i network.Interface) bool { return i.Auto4 })
 }
 
 // bridge plans what an interface needs of its bridge. A router that the jail names in one of its networks is the bridge

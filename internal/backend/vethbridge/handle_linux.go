@@ -94,9 +94,20 @@ func (h *handle) address(link netlink.Link, p netip.Prefix) error {
 	return h.AddrAdd(link, a)
 }
 
+// whole asks for a list until nothing has changed while the kernel gave it: half of one is of no use, and on a host that
+// starts many jails at once that is how most of them end.
+func whole[T any](list func() ([]T, error)) (all []T, err error) {
+	for range 1000 {
+		if all, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return all, err
+}
+
 // networksOf lists the addresses of a link that others can be near to.
 func (h *handle) networksOf(link netlink.Link) (four, six []netip.Prefix, err error) {
-	all, err := h.AddrList(link, netlink.FAMILY_ALL)
+	all, err := whole(func() ([]netlink.Addr, error) { return h.AddrList(link, netlink.FAMILY_ALL) })
 	if err != nil {
 		return nil, nil, failed("list", "addresses of "+link.Attrs().Name, err)
 	}
@@ -143,7 +154,7 @@ func (h *handle) freeNetwork(name string) (netip.Prefix, error) {
 
 // taken lists the networks that the host has routes to.
 func (h *handle) taken() ([]netip.Prefix, error) {
-	routes, err := h.RouteList(nil, netlink.FAMILY_V4)
+	routes, err := whole(func() ([]netlink.Route, error) { return h.RouteList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return nil, failed("list", "routes", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -22,6 +23,7 @@ type Route struct {
 
 	spec   network.Spec
 	lease  *Lease
+	dhcp   []*DHCP
 	inside network.Inside
 }
 
@@ -63,6 +65,17 @@ func (r *Route) Do(ctx context.Context) error {
 	})
 }
 
+// held are all addresses that the jail has got.
+func (r *Route) held() []Held {
+	all := slices.Clone(r.lease.Got)
+	for _, d := range r.dhcp {
+		for _, a := range d.Addresses() {
+			all = append(all, Held{Interface: d.Interface, Address: a})
+		}
+	}
+	return all
+}
+
 // find says who the router is and through which interface it is reached. Where none was named, it is the bridge that
 // gave the jail an address or translates it.
 func (r *Route) find(named network.Router, six bool) network.Router {
@@ -70,7 +83,7 @@ func (r *Route) find(named network.Router, six bool) network.Router {
 		if named.Interface != "" {
 			return named
 		}
-		for _, held := range r.lease.Got {
+		for _, held := range r.held() {
 			if held.Address.Contains(named.Address) {
 				named.Interface = held.Interface
 				break
@@ -83,7 +96,7 @@ func (r *Route) find(named network.Router, six bool) network.Router {
 		if !r.spec.NAT && len(r.spec.Forwards) == 0 && !(i.Auto4 && !six) && !(i.Auto6 && six) {
 			continue
 		}
-		for _, held := range r.lease.Got {
+		for _, held := range r.held() {
 			if held.Interface == i.Name && held.Router.IsValid() && held.Router.Is6() == six {
 				return network.Router{Address: held.Router, Interface: i.Name}
 			}
@@ -119,7 +132,7 @@ func (r *Route) set(h *handle, router network.Router) error {
 }
 
 func (r *Route) near(router network.Router) bool {
-	for _, held := range r.lease.Got {
+	for _, held := range r.held() {
 		if held.Interface == router.Interface && held.Address.Contains(router.Address) {
 			return true
 		}
