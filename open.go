@@ -79,8 +79,11 @@ type Host struct {
 	keeper  *jail.Keeper
 	locks   *lock.Table
 	sources sources
-	preset  []events.Option
-	history *history.Dir // nil: a dry run
+	vitals  *vitals
+	preset  []events.Option    // of operations, with the history's
+	quiet   []events.Option    // the same without
+	record  func() events.Sink // of the history; nil: a dry run
+	history *history.Dir       // nil: a dry run
 }
 
 // Open opens a host, and makes its directories if there are none. It recovers nothing: the next
@@ -121,6 +124,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		Records:  records{j, registry},
 		Releases: h.sources,
 		Commands: h.backend.Commands,
+		Vitals:   h.vitals,
 		Environ:  os.Environ,
 		Now:      time.Now,
 		ID:       h.id,
@@ -136,10 +140,12 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		events.WithOrigin(name, os.Getpid()),
 		events.WithRollbackTimeout(o.RollbackTimeout),
 	}
+	h.quiet = h.preset
 	if !h.backend.DryRun {
 		h.history = history.In(filepath.Join(h.root, "history"), history.Limits{})
 		by := history.Origin{UID: os.Getuid(), Command: cmp.Or(o.Command, filepath.Base(os.Args[0]))}
-		h.preset = append(h.preset, events.WithSinks(h.history.Recorder(by)))
+		h.record = h.history.Recorder(by)
+		h.preset = append(slices.Clip(h.preset), events.WithSinks(h.record))
 	}
 	return h, nil
 }
@@ -162,14 +168,14 @@ func (h *Host) Features(ctx context.Context) Features {
 // registry knows every effect that a journal of this host may hold.
 func (h *Host) registry() *events.Registry {
 	r := events.NewRegistry()
-	jail.Register(r, h.locks, h.backend.Sandbox, h.backend.Commands)
+	jail.Register(r, h.locks, h.backend.Sandbox, h.backend.Commands, h.vitals)
 	h.backend.Register(r)
 	download.Register(r)
 	return r
 }
 
 func (h *Host) openDryRun(b Backend) (*journal.Journal, error) {
-	h.backend, h.id, h.locks = b, "dryrun", lock.Memory()
+	h.backend, h.id, h.locks, h.vitals = b, "dryrun", lock.Memory(), newVitals("")
 	return journal.Memory(), nil
 }
 
@@ -196,7 +202,7 @@ func (h *Host) openRoot(ctx context.Context, o Options) (*journal.Journal, error
 	if err := os.MkdirAll(locks, 0o700); err != nil {
 		return nil, err
 	}
-	h.root, h.locks = root, lock.Dir(locks)
+	h.root, h.locks, h.vitals = root, lock.Dir(locks), newVitals(filepath.Join(run, "vitals"))
 	if o.Backend != nil {
 		h.backend = *o.Backend
 	} else if h.backend, err = all.System(all.Places{Root: root, Dataset: at.Dataset, Run: run, ID: h.id}); err != nil {

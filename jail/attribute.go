@@ -28,10 +28,11 @@ func Attributes() []Attribute {
 		{"broken", selector.Bool, "the jail cannot be used as it is"},
 		{"created", selector.Date, "when the jail was made"},
 		{"dir", selector.Text, "where its config.json and fstab are"},
+		{"health_state", selector.Text, "starting, healthy, unhealthy or unchecked, while it runs and has a check"},
 		{"name", selector.Text, "the jail's name"},
 		{"origin", selector.Text, "what the jail was made from"},
 		{"pid", selector.Integer, "its first process, while it runs"},
-		{"reason", selector.Text, "why it is dead or broken"},
+		{"reason", selector.Text, "why it is dead or broken, or what is wrong with it"},
 		{"running", selector.Bool, "its processes run"},
 		{"source", selector.Text, "the root it is in"},
 		{"started", selector.Date, "since when it runs"},
@@ -55,6 +56,8 @@ func (i *Info) attribute(name string) (value string, ok bool) {
 		return date(i.Created), true
 	case "dir":
 		return i.Dir, true
+	case "health_state":
+		return string(i.Health), true
 	case "name", "id", "uuid": // libioc's three names of one thing
 		return string(i.Name), true
 	case "origin":

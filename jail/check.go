@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func parseCheck(value string) (c check, err error) {
 }
 
 // isCheck tells whether a property holds a check.
-func isCheck(key string) bool { return key == "ready" }
+func isCheck(key string) bool { return key == "ready" || key == "health" }
 
 // Attempt is the payload of one run of a check's command. One that fails is skipped: the answer is no.
 type Attempt struct {
@@ -184,6 +185,8 @@ func meaning(key, value string) (err error) {
 		_, err = parseDepends(value)
 	case isCheck(key):
 		_, err = parseCheck(value)
+	case key == restart && !slices.Contains(policies(), value):
+		err = fault.New("", fault.Invalid, "", fmt.Errorf("%q: it is no policy", value)).WithRemedy("write " + strings.Join(policies(), ", "))
 	}
 	if err != nil {
 		return fault.New("property", fault.Unknown, key, err)

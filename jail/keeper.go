@@ -25,6 +25,7 @@ type Keeper struct {
 	Records  Records
 	Releases Releases
 	Commands Commands
+	Vitals   Vitals
 	Now      func() time.Time
 
 	// Environ is the caller's environment, which commands in a jail begin with where exec_clean is off.
@@ -81,11 +82,12 @@ const keyPrefix = "jail/"
 func Key(name Name) string { return keyPrefix + string(name) }
 
 // Register makes the effects of this package known. l is where a recovery takes the locks of the runs
-// that it undoes, d what the files of a running jail are reached by, c what runs commands on the host.
-func Register(r *events.Registry, l Locks, d sandbox.Driver, c Commands) {
+// that it undoes, d what the files of a running jail are reached by, c what runs commands on the host, v what keeps how jails fare.
+func Register(r *events.Registry, l Locks, d sandbox.Driver, c Commands, v Vitals) {
 	opener, _ := d.(sandbox.Opener)
 	transfer.Register(r, opener)
 	events.Register[Around](r, "jail.around.v1", events.Bind(func(a *Around) { a.commands = c }))
+	events.Register[Mark](r, "jail.mark.v1", events.Bind(func(m *Mark) { m.vitals = v }))
 	events.Register[Claim](r, "lock.claim.v1", events.Guard(func(ctx context.Context, c *Claim) (func(), error) {
 		return c.take(l, "recover", events.RunOf(ctx))
 	}))

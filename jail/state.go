@@ -46,11 +46,14 @@ type Info struct {
 	Sandbox sandbox.State // of a running or dead one
 
 	Addresses []netip.Prefix // of its network, while it runs
+	Health    Health         // of a running one that has a check; empty: it has none
 
-	started bool  // its start is on record
-	alive   bool  // its first process lives
-	gone    bool  // its files are not there
-	usable  error // why it cannot be used, nil if it can
+	started  bool  // its start is on record
+	alive    bool  // its first process lives
+	marked   bool  // its stop removes what is noted of it
+	rebooted bool  // the machine was booted since its start
+	gone     bool  // its files are not there
+	usable   error // why it cannot be used, nil if it can
 }
 
 // Look tells what a jail is in. One that does not exist is fault.NotFound; one that is broken is not an error.
@@ -126,6 +129,7 @@ func (k *Keeper) examine(ctx context.Context, f storage.Info, d defaults, kept *
 	if release, ok := i.Config.Get("release"); ok && !config.Unset(release) {
 		i.Release = storage.Name(release)
 	}
+	k.fare(&i)
 	remedy := "destroy it"
 	if f.Broken != nil {
 		i.usable = f.Broken
@@ -159,7 +163,7 @@ func (k *Keeper) liveness(ctx context.Context, i *Info, kept *Kept) {
 	if kept == nil {
 		return
 	}
-	i.started, i.Started = true, kept.Since
+	i.started, i.Started, i.marked = true, kept.Since, isMarked(kept)
 	i.State, i.Remedy = Dead, "start or stop it"
 	i.Reason = "its start left nothing that runs"
 	for _, e := range kept.Effects {
@@ -183,6 +187,7 @@ func (k *Keeper) liveness(ctx context.Context, i *Info, kept *Kept) {
 		i.State, i.Reason, i.Remedy = Running, "", ""
 		i.Addresses = addresses(kept)
 	case status == sandbox.Rebooted:
+		i.rebooted = true
 		i.Reason = "the machine was booted since it was started"
 	default:
 		i.Reason = "its first process is gone, and ioc did not end it"
@@ -195,6 +200,9 @@ func (k *Keeper) settle(s events.Step, i *Info) error {
 	if !i.started || i.alive {
 		return nil
 	}
+	if err := k.lastKilled(s, i); err != nil {
+		return err
+	}
 	if err := s.Complete(&Settle{Subject{i.Name}, i.Reason}, func(s events.Step) error {
 		return k.Records.Release(s, Key(i.Name), nil)
 	}); err != nil {
@@ -206,7 +214,7 @@ func (k *Keeper) settle(s events.Step, i *Info) error {
 
 // stopped notes that nothing is retained any more.
 func (i *Info) stopped() {
-	i.started, i.alive, i.Sandbox, i.Started, i.Addresses = false, false, sandbox.State{}, time.Time{}, nil
+	i.started, i.alive, i.marked, i.Sandbox, i.Started, i.Addresses, i.Health = false, false, false, sandbox.State{}, time.Time{}, nil, ""
 	i.State, i.Reason, i.Remedy = Stopped, "", ""
 	if i.usable != nil {
 		i.State, i.Reason, i.Remedy = Broken, i.usable.Error(), "destroy it"

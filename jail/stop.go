@@ -90,6 +90,9 @@ func (k *Keeper) stop(s events.Step, i *Info, o StopOptions) error {
 	if !i.alive {
 		return k.settle(s, i)
 	}
+	if err := k.lastKilled(s, i); err != nil {
+		return err
+	}
 	// A jail whose own command fails is stopped all the same: what went wrong is in the stream.
 	if !o.Force {
 		env := k.environment(i, func() string { return k.root(s.Context(), i.Name) }, i.Sandbox)

@@ -19,6 +19,13 @@ type Usage struct {
 	Processes int64
 }
 
+// Counter is implemented by drivers that know what the kernel did to a jail.
+type Counter interface {
+	// Killed is how many processes of a jail the kernel has killed since its start because it had no memory left, also of a
+	// jail that is dead. Negative: nobody counts.
+	Killed(ctx context.Context, state State) (int64, error)
+}
+
 // Opener is implemented by drivers that let the host look into the root file system of a running jail.
 type Opener interface {
 	// OpenRoot opens the root directory as the jail's processes see it, for use with openat2(2) and

@@ -102,9 +102,18 @@ func (c *call) followAll(host *ioc.Host, f ioc.HistoryFilter) error {
 
 // strip is the screen of one of several operations.
 func (c *call) strip(o *history.Operation) screen {
+	lead := short(o) + " "
+	if c.events != modeNDJSON && c.events != modeNone {
+		c.print(lead + "begins   " + term.Printable(o.What()+": "+newChronicler(time.Now()).story(o)) + "\n")
+	}
+	return c.strand(o.Run.ID, lead)
+}
+
+// strand is the screen of one of several runs, whose lines begin with lead, or tell the run.
+func (c *call) strand(run events.RunID, lead string) screen {
 	switch c.events {
 	case modeNDJSON:
-		lead := `{"run":"` + o.Run.ID.String() + `",`
+		lead := `{"run":"` + run.String() + `",`
 		return &ndjson{events.NewNDJSONWriter(&lines{c, func(line string) string {
 			if strings.HasPrefix(line, `{"v":`) {
 				return line
@@ -114,8 +123,6 @@ func (c *call) strip(o *history.Operation) screen {
 	case modeNone:
 		return dark{}
 	}
-	lead := short(o) + " "
-	c.print(lead + "begins   " + term.Printable(o.What()+": "+newChronicler(time.Now()).story(o)) + "\n")
 	return term.NewPlain(&lines{c, func(line string) string { return lead + line }}, term.Options{Verbose: c.verbose})
 }
 

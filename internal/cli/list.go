@@ -87,7 +87,7 @@ func (c *call) listJails(host *ioc.Host, g *grid, terms []string, templates, lon
 	case c.quiet && g.plain(): // names, and nothing else
 		usual, g.script = []string{"name"}, true
 	case long || g.format == "json" || g.format == "yaml":
-		usual = []string{"name", "state", "release", "origin", "created", "started", "pid", "address", "boot", "priority", "template", "tags", "note"}
+		usual = []string{"name", "state", "release", "origin", "created", "started", "pid", "address", "health_state", "boot", "priority", "template", "tags", "note"}
 	}
 	if err := g.choose(usual, isJailColumn, suggestedColumns()); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (c *call) listJails(host *ioc.Host, g *grid, terms []string, templates, lon
 // jailColumns lists what is known of a jail beside its properties.
 func jailColumns() []string {
 	return []string{
-		"address", "available", "created", "dir", "name", "note", "origin", "pid", "reason", "referenced", "remedy",
+		"address", "available", "created", "dir", "health_state", "name", "note", "origin", "pid", "reason", "referenced", "remedy",
 		"running", "snapshots", "started", "state", "used",
 	}
 }
@@ -146,7 +146,7 @@ func jailColumn(i *jail.Info, column string, m *measurer) cell {
 		return moment(i.Created)
 	case "started":
 		return moment(i.Started)
-	case "address":
+	case "address", "health_state":
 		return words(i.Value(column))
 	case "pid":
 		if i.Sandbox.PID == 0 {

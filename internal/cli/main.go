@@ -119,6 +119,8 @@ var verbs = []struct {
 	{"activate", (*call).activate},
 	{"deactivate", (*call).deactivate},
 	{"top", (*call).top},
+	{"health", (*call).health},
+	{"monitor", (*call).monitor},
 	{"logs", (*call).logs},
 	{"cp", (*call).cp},
 	{"fetch", (*call).fetch},

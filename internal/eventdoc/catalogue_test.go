@@ -64,6 +64,8 @@ func catalogue() []events.Payload {
 
 		&run.Cmd{},
 
+		&jail.Abandon{},
+		&jail.Accounting{},
 		&jail.Around{},
 		&jail.Apply{},
 		&jail.Attach{},
@@ -96,7 +98,14 @@ func catalogue() []events.Payload {
 		&jail.Set{},
 		&jail.SetDefaults{},
 		&jail.SetFstab{},
+		&jail.Checking{},
+		&jail.Mark{},
 		&jail.Mending{},
+		&jail.Monitoring{},
+		&jail.Noting{},
+		&jail.OutOfMemory{},
+		&jail.Question{},
+		&jail.Revive{},
 		&jail.Settle{},
 		&jail.Several{},
 		&jail.Sharing{},

@@ -171,6 +171,16 @@ func all() []scenario {
 		{name: "set-limits", sample: true, from: created, before: both(limits, starts), op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Set(map[string]string{"memoryuse": "96M"}))
 		}},
+		// What is noted of a jail goes with its stop, whoever noted it.
+		{name: "health", sample: true, from: created, before: both(checked, starts), op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Check())
+		}},
+		{
+			name: "stop-checked", sample: true, from: created, before: both(both(checked, starts), checks),
+			turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
+				return eventstest.Run(web(h).Stop(none))
+			},
+		},
 		{name: "set-running", from: created, before: starts, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Set(map[string]string{"notes": "second"}))
 		}},
@@ -349,6 +359,17 @@ func mounts(h *ioc.Host) error {
 // limits holds the jail to a limit.
 func limits(h *ioc.Host) error {
 	_, err := h.Jail("web").Set(context.Background(), map[string]string{"memoryuse": "64M"})
+	return err
+}
+
+// checked says how the jail is checked, and checks does it.
+func checked(h *ioc.Host) error {
+	_, err := h.Jail("web").Set(context.Background(), map[string]string{"health": "file:/bin"})
+	return err
+}
+
+func checks(h *ioc.Host) error {
+	_, err := h.Jail("web").Check(context.Background())
 	return err
 }
 

@@ -18,9 +18,10 @@ import (
 )
 
 var (
-	_ sandbox.Meter  = (*Driver)(nil)
-	_ sandbox.Opener = (*Driver)(nil)
-	_ sandbox.Pather = (*Driver)(nil)
+	_ sandbox.Counter = (*Driver)(nil)
+	_ sandbox.Meter   = (*Driver)(nil)
+	_ sandbox.Opener  = (*Driver)(nil)
+	_ sandbox.Pather  = (*Driver)(nil)
 )
 
 // Measure asks the jail's cgroups, and its processes for what they do not count.
@@ -155,4 +156,17 @@ func (d *Driver) RootPath(j sandbox.State) string {
 		return ""
 	}
 	return "/proc/" + itoa(j.PID) + "/root"
+}
+
+// Killed asks the cgroup that counts the jail's memory. The first version tells it beside the switch that it is
+// about (Documentation/admin-guide/cgroup-v1/memory.rst), since Linux 4.13.
+func (d *Driver) Killed(_ context.Context, j sandbox.State) (int64, error) {
+	for _, dir := range j.Groups {
+		for _, name := range []string{"memory.events", "memory.oom_control"} {
+			if n, ok := field(filepath.Join(dir, name), "oom_kill"); ok {
+				return n, nil
+			}
+		}
+	}
+	return -1, nil
 }

@@ -25,6 +25,9 @@ type Kernel struct {
 	// Listens tells whether a jail listens on a TCP port; nil: it does.
 	Listens func(id string, port uint16) bool
 
+	// OutOfMemory tells how many processes of a jail were killed for want of memory; nil: nobody counts.
+	OutOfMemory func(id string) int64
+
 	// Deaf jails do not end when they are sent SIGTERM.
 	Deaf bool
 

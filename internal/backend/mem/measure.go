@@ -8,7 +8,18 @@ import (
 	"github.com/libioc/ioc/sandbox"
 )
 
-var _ sandbox.Meter = (*Kernel)(nil)
+var (
+	_ sandbox.Counter = (*Kernel)(nil)
+	_ sandbox.Meter   = (*Kernel)(nil)
+)
+
+// Killed is what OutOfMemory says.
+func (k *Kernel) Killed(_ context.Context, j sandbox.State) (int64, error) {
+	if k.OutOfMemory == nil {
+		return -1, nil
+	}
+	return k.OutOfMemory(j.ID), nil
+}
 
 // Measure counts processes; they use neither memory nor a processor.
 func (k *Kernel) Measure(_ context.Context, j sandbox.State) (sandbox.Usage, error) {
