@@ -58,6 +58,7 @@ internal/backend/linuxns     : doctor events fault sandbox internal/atomicfile i
 internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
+internal/backend/usernet     : events fault network internal/companion internal/run
 internal/backend/vethbridge  : doctor events fault network internal/companion
 internal/backend/all         : doctor events fault network storage sandbox internal/run internal/backend/...
 .                            : apply doctor events fault history selector config jail release release/bootstrap release/embedded release/oci release/published storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/libioc/ioc/config"
+	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/network"
 	"github.com/libioc/ioc/sandbox"
@@ -55,9 +56,6 @@ func (k *Keeper) connect(ctx context.Context, i *Info, spec *sandbox.Spec, state
 	return plan, nil
 }
 
-// natBridge is the bridge of jails whose addresses are translated and that name none.
-const natBridge = "ioc0"
-
 // inside is the way into the network stack of the jail that state will be of.
 func (k *Keeper) inside(state *sandbox.State) network.Inside {
 	return func(ctx context.Context) (network.Stack, error) {
@@ -66,8 +64,25 @@ func (k *Keeper) inside(state *sandbox.State) network.Inside {
 			return network.Stack{}, nil
 		}
 		f, err := n.OpenNetwork(ctx, *state)
-		return network.Stack{File: f}, err
+		return network.Stack{File: f, PID: state.PID}, err
 	}
+}
+
+// Unconnected is the payload of a step that is skipped to say which network a jail does without.
+type Unconnected struct{ Subject }
+
+// EventType is jail.unconnected.
+func (*Unconnected) EventType() string { return "jail.unconnected" }
+
+// EventTitle is for people.
+func (p *Unconnected) EventTitle() string { return "connect " + string(p.Jail) }
+
+// sayWithout puts what cannot be had of the network into the stream.
+func sayWithout(s events.Step, i *Info, why string) error {
+	if why == "" {
+		return nil
+	}
+	return s.Do(&Unconnected{Subject{i.Name}}, func(events.Step) error { return events.Skip(why) })
 }
 
 // anyNetwork names a property that is set and needs a network stack of the jail's own, "" if there is none.
@@ -97,7 +112,7 @@ func (i *Info) interfaces(n *network.Spec) error {
 	n.NAT = i.value("nat") == "yes"
 	read("nat_forwards", func(text string) (err error) { n.Forwards, err = network.ParseForwards(text); return err })
 	if len(n.Interfaces) == 0 && i.value("interfaces") == "" && (n.NAT || len(n.Forwards) > 0) {
-		n.Interfaces = []network.Interface{{Name: "eth0", Bridge: natBridge}}
+		n.Interfaces = []network.Interface{{Name: "eth0", Bridge: network.Outward}}
 	}
 	for _, property := range []string{"ip4_addr", "ip6_addr"} {
 		read(property, func(text string) error {

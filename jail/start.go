@@ -106,6 +106,9 @@ func (k *Keeper) start(name Name, properties map[string]string, first func(event
 		if err := sayUnused(s, &i); err != nil {
 			return sandbox.State{}, err
 		}
+		if err := sayWithout(s, &i, plan.Without); err != nil {
+			return sandbox.State{}, err
+		}
 		if err := k.attach(s, &i, spec, plan, &state); err != nil {
 			return sandbox.State{}, refused("start", name, err)
 		}

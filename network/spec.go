@@ -107,7 +107,14 @@ type Plan struct {
 	Before []events.Effect // applied in this order before the jail is started
 	Files  []File          // what the jail sees in the place of its own files
 	After  []events.Effect // applied in this order when its network stack is there
+
+	// Without says, in a sentence, what was asked for and cannot be had here, and what would help; empty: all of it can.
+	Without string
 }
+
+// Outward is the bridge of jails that reach the outside by the host's addresses and name none. Where there are no bridges
+// it stands for whatever leads there.
+const Outward = "ioc0"
 
 // File is a file of the host that a jail sees, and cannot change. It is written by an effect of Before, and
 // may change while the jail runs.
@@ -120,6 +127,7 @@ type File struct {
 type Stack struct {
 	File *os.File // a network namespace, where the kernel has such; the driver closes it
 	JID  int      // the number of a jail(2), where the kernel has such
+	PID  int      // a process of the jail's, where the driver needs one to name both by
 }
 
 // Inside gives a jail's network stack. It is called by effects of Plan.After.

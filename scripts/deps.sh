@@ -14,6 +14,8 @@ fish:fish
 groff-base:groff
 mmdebstrap:mmdebstrap
 dnsmasq-base:dnsmasq
+passt:pasta
+slirp4netns:slirp4netns
 zfs-fuse:zfs
 '
 # uidmap     jails of an ordinary user with a range of ids
@@ -23,6 +25,7 @@ zfs-fuse:zfs
 # groff-base manual pages are read by what shows them
 # mmdebstrap  a real Debian in a jail
 # dnsmasq-base  a DHCP server that jails ask
+# passt, slirp4netns  networks of ordinary users
 # zfs-fuse   a pool for the tests of the ZFS back end, served by a program that they start themselves; not for a host
 #            that has a ZFS already, whose commands it would replace
 

@@ -113,6 +113,7 @@ func catalogue() []events.Payload {
 		&jail.Start{},
 		&jail.Stop{},
 		&jail.Terminate{},
+		&jail.Unconnected{},
 		&jail.Unused{},
 		&jail.Wait{},
 

@@ -4,6 +4,7 @@ import (
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/backend/linuxns"
 	"github.com/libioc/ioc/internal/backend/overlay"
+	"github.com/libioc/ioc/internal/backend/usernet"
 	"github.com/libioc/ioc/internal/backend/vethbridge"
 	"github.com/libioc/ioc/internal/transfer"
 )
@@ -35,6 +36,8 @@ func system() []events.Payload {
 		&overlay.Trash{},
 		&overlay.Unmount{},
 		&overlay.WriteFile{},
+
+		&usernet.Carry{},
 
 		&vethbridge.Bridge{},
 		&vethbridge.Configure{},

@@ -48,6 +48,18 @@ func TestOrdinaryUser(t *testing.T) {
 
 func runAs(t *testing.T, ranges bool) {
 	t.Helper()
+	dir, program := userPlace(t, ranges)
+	out, err := asUser(t, dir, program, "^Test(Crash|Cycles|Busy|KilledInit|FiftyProcesses|TwoRoots)$")
+	cells, skipped := strings.Count(out, "--- PASS: TestCrash/"), strings.Count(out, "--- SKIP")
+	t.Logf("%d cells of the crash matrix, %d tests skipped", cells, skipped)
+	if err != nil || cells == 0 || skipped > 0 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// userPlace makes the ordinary user's directory, with a copy of this program that is the user's own.
+func userPlace(t *testing.T, ranges bool) (dir, program string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "user-")
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +73,7 @@ func runAs(t *testing.T, ranges bool) {
 		t.Fatal(err)
 	}
 	defer self.Close()
-	program := filepath.Join(dir, "itest.test")
+	program = filepath.Join(dir, "itest.test")
 	copied, err := os.OpenFile(program, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		t.Fatal(err)
@@ -84,8 +96,13 @@ func runAs(t *testing.T, ranges bool) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), program, "-test.v", "-test.timeout", "60m", "-test.run",
-		"^Test(Crash|Cycles|Busy|KilledInit|FiftyProcesses|TwoRoots)$")
+	return dir, program
+}
+
+// asUser runs tests as the ordinary user whose directory and program these are.
+func asUser(t *testing.T, dir, program, tests string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, "-test.v", "-test.timeout", "60m", "-test.run", tests)
 	cmd.Dir = dir
 	cmd.Env = []string{"TMPDIR=" + dir, "HOME=" + dir, "PATH=" + os.Getenv("PATH"), ordinaryEnv + "=1", becomeEnv + "=" + dir}
 	if long() {
@@ -93,11 +110,7 @@ func runAs(t *testing.T, ranges bool) {
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
 	out, err := cmd.CombinedOutput()
-	cells, skipped := strings.Count(string(out), "--- PASS: TestCrash/"), strings.Count(string(out), "--- SKIP")
-	t.Logf("%d cells of the crash matrix, %d tests skipped", cells, skipped)
-	if err != nil || cells == 0 || skipped > 0 {
-		t.Errorf("%v\n%s", err, out)
-	}
+	return string(out), err
 }
 
 // become makes this process the ordinary user's: in a mount namespace in which the machine's lists of users

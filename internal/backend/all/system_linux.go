@@ -7,6 +7,7 @@ import (
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/internal/backend/linuxns"
 	"github.com/libioc/ioc/internal/backend/overlay"
+	"github.com/libioc/ioc/internal/backend/usernet"
 	"github.com/libioc/ioc/internal/backend/vethbridge"
 	"github.com/libioc/ioc/internal/backend/zfs"
 	"github.com/libioc/ioc/storage"
@@ -37,12 +38,14 @@ func System(p Places) (Backend, error) {
 		Commands: shell{},
 		Storage:  files,
 		Sandbox:  linuxns.New(linuxns.Options{Run: run, Group: "ioc-" + p.ID}),
-		Network:  vethbridge.New(vethbridge.Options{Run: links, State: filepath.Join(SystemRun, "network"), Boot: boot, Group: p.ID}),
+		Network: usernet.New(usernet.Options{Run: links, Boot: boot},
+			vethbridge.New(vethbridge.Options{Run: links, State: filepath.Join(SystemRun, "network"), Boot: boot, Group: p.ID})),
 		Register: func(r *events.Registry) {
 			overlay.Register(r)
 			zfs.Register(r)
 			linuxns.Register(r)
 			vethbridge.Register(r)
+			usernet.Register(r)
 		},
 	}, nil
 }
