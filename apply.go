@@ -1,6 +1,8 @@
 package ioc
 
 import (
+	"context"
+
 	"github.com/libioc/ioc/apply"
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/jail"
@@ -13,6 +15,15 @@ type ApplyOptions = jail.ApplyOptions
 // Apply makes, changes, starts, stops and, with o.Prune, destroys jails until they are what the file says. It is one
 // operation: if a part of it fails, the rest is undone. If all is so already it is skipped.
 func (h *Host) Apply(f *apply.File, o ApplyOptions) events.Op[struct{}] {
+	return h.keeper.Apply(h.desired(f), o).With(h.preset...)
+}
+
+// Excess tells what Apply would destroy with o.Prune: the jails that the file does not name. It changes nothing.
+func (h *Host) Excess(ctx context.Context, f *apply.File) ([]jail.Loss, error) {
+	return h.keeper.Excess(ctx, h.desired(f))
+}
+
+func (h *Host) desired(f *apply.File) []jail.Desired {
 	all := make([]jail.Desired, 0, len(f.Jails))
 	for _, j := range f.Jails {
 		d := jail.Desired{
@@ -24,5 +35,5 @@ func (h *Host) Apply(f *apply.File, o ApplyOptions) events.Op[struct{}] {
 		}
 		all = append(all, d)
 	}
-	return h.keeper.Apply(all, o).With(h.preset...)
+	return all
 }

@@ -102,6 +102,24 @@ func TestApply(t *testing.T) {
 	s.quiet(t)
 }
 
+// TestApplyBeforehand finds out what is wrong with an fstab before anything is done.
+func TestApplyBeforehand(t *testing.T) {
+	s := newShop(t, nil)
+	evs, _, err := eventstest.Record(t, s.Apply(parsed(t, "jails: {new: {}, bad: {fstab: [/etc /x nullfs ro 0 0, /etc /proc/x nullfs ro 0 0]}}"), ioc.ApplyOptions{}))
+	if err == nil || !strings.Contains(err.Error(), `fstab bad: fstab:2`) {
+		t.Errorf("got %v", err)
+	}
+	if got := eventstest.Outline(evs); strings.Contains(got, "jail.create") {
+		t.Errorf("something was done before:\n%s", got)
+	}
+	must(t, s.JailGenerator("old").Create(ioc.CreateOptions{}))
+	must(t, s.JailGenerator("old").Start())
+	losses, err := s.Excess(t.Context(), parsed(t, "jails: {new: {}}"))
+	if err != nil || len(losses) != 1 || losses[0].Jail != "old" {
+		t.Errorf("got %v, %v", losses, err)
+	}
+}
+
 func TestApplyRefuses(t *testing.T) {
 	s := newShop(t, map[string]string{"web": ""})
 	world := s.outline(t)
@@ -113,6 +131,10 @@ func TestApplyRefuses(t *testing.T) {
 		{"jails: {new: {}, bad: {clone: nosuch}}", fault.NotFound},
 		{"jails: {new: {depends: bad}, bad: {depends: new}}", fault.Invalid},
 		{"jails: {new: {}, 'b/d': {}}", fault.Invalid},
+		{"jails: {new: {}, bad: {fstab: [nonsense]}}", fault.Invalid},
+		{"jails: {new: {}, bad: {fstab: [/etc /dev/x nullfs ro 0 0]}}", fault.Invalid},
+		{"jails: {new: {}, bad: {fstab: [/no/such/place /x nullfs ro 0 0]}}", fault.Invalid},
+		{"jails: {web: {fstab: [/etc /x ufs ro 0 0]}}", fault.NotSupported},
 	} {
 		var op events.Op[struct{}] = s.Apply(parsed(t, tc.text), ioc.ApplyOptions{})
 		want(t, tc.kind, op)

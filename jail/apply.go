@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 
 	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/format/fstab"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -169,6 +171,9 @@ func (k *Keeper) bring(m *match, d Desired) error {
 	if _, err := k.canonical(d.Properties, &config.Data{}); err != nil {
 		return refused("create", d.Name, err)
 	}
+	if err := d.checkFstab(&Info{}, ""); err != nil {
+		return err
+	}
 	m.steps = append(m.steps, act(k.Create(d.Name, o)))
 	if d.Clone != "" { // what the other is configured to be is not what this one is to be
 		m.steps = append(m.steps, action{&Set{Subject{d.Name}, nil}, func(s events.Step) error {
@@ -231,6 +236,9 @@ func (k *Keeper) adapt(ctx context.Context, m *match, i *Info, d Desired) error 
 			return err
 		}
 		if string(file) != *d.Fstab {
+			if err := d.checkFstab(i, k.root(ctx, d.Name)); err != nil {
+				return err
+			}
 			m.steps = append(m.steps, act(k.setFstab(d.Name, *d.Fstab)))
 			restart = restart || i.alive
 		}
@@ -240,6 +248,46 @@ func (k *Keeper) adapt(ctx context.Context, m *match, i *Info, d Desired) error 
 		m.restart = append(m.restart, d.Name)
 	}
 	return nil
+}
+
+// checkFstab finds what is wrong with the lines of an fstab before anything is done: what the next start would refuse.
+func (d *Desired) checkFstab(i *Info, dir string) error {
+	if d.Fstab == nil {
+		return nil
+	}
+	f, err := fstab.Parse([]byte(*d.Fstab))
+	if err != nil {
+		return fault.New("fstab", fault.Invalid, string(d.Name), err)
+	}
+	var all []error
+	for _, e := range f.Entries() {
+		m, err := i.mount(e, dir)
+		if err == nil && m.Type == "bind" {
+			if _, missing := os.Stat(m.Source); missing != nil {
+				err = fault.New("", fault.Invalid, "", missing)
+			}
+		}
+		if err != nil {
+			all = append(all, fault.New("fstab", fault.KindOf(err), string(d.Name), e.At(err)))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// Excess tells what Apply would destroy with ApplyOptions.Prune: the jails that are not among those desired, and what each takes
+// along. It changes nothing.
+func (k *Keeper) Excess(ctx context.Context, all []Desired) ([]Loss, error) {
+	list, err := k.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var gone []Name
+	for _, i := range list {
+		if !slices.ContainsFunc(all, func(d Desired) bool { return d.Name == i.Name }) {
+			gone = append(gone, i.Name)
+		}
+	}
+	return k.Losses(ctx, gone, DestroyOptions{Force: true})
 }
 
 // setFstab writes a jail's fstab.

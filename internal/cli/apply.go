@@ -13,7 +13,7 @@ import (
 
 func (c *call) apply() *cobra.Command {
 	var o ioc.ApplyOptions
-	var schema bool
+	var schema, yes bool
 	cmd := c.command(&cobra.Command{
 		Use:   "apply [OPTIONS] FILE",
 		Short: "make the jails of the host what a file says",
@@ -34,7 +34,8 @@ A jail of the file has release or clone, which is what it is made from; state, w
 or any (or it is a template); fstab, the lines of its fstab; and properties. What a jail's configuration has and the file
 has not is taken away. A jail that runs is restarted if a change needs it.
 
-Jails that the file does not name are left alone; with --prune they are destroyed.`,
+Jails that the file does not name are left alone; with --prune they are destroyed, which is asked once with all of their
+names; where nobody can be asked it is refused without --yes.`,
 		Example: `ioc apply --dry-run jails.yaml
 ioc apply jails.yaml
 ioc apply --schema > jails.schema.json`,
@@ -56,11 +57,21 @@ ioc apply --schema > jails.schema.json`,
 		if err != nil {
 			return err
 		}
+		if o.Prune && !o.DryRun && !yes {
+			losses, err := host.Excess(c.ctx, file)
+			if err == nil {
+				err = c.confirmFor("apply", "destroy", lossLines(losses))
+			}
+			if err != nil {
+				return err
+			}
+		}
 		_, err = watch(c, host.Apply(file, o))
 		return err
 	})
 	cmd.Flags().BoolVarP(&o.DryRun, "dry-run", "n", false, "change nothing, and show what would be done")
 	cmd.Flags().BoolVar(&o.Prune, "prune", false, "destroy the jails that the file does not name")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask whether to destroy the jails that the file does not name")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the file, for editors")
 	return cmd
 }

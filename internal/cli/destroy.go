@@ -91,13 +91,16 @@ func count(n int, what string) string {
 }
 
 // confirm asks once whether all of what may be done. Where nobody can be asked it is refused.
-func (c *call) confirm(verb string, what []string) error {
+func (c *call) confirm(verb string, what []string) error { return c.confirmFor(verb, verb, what) }
+
+// confirmFor is the same for a command that does more than that.
+func (c *call) confirmFor(command, verb string, what []string) error {
 	if len(what) == 0 {
 		return nil
 	}
 	if !term.IsTerminal(c.env.Stdin) || !term.IsTerminal(c.env.Stderr) {
-		return fault.New(verb, fault.Invalid, "", errors.New("it has to be confirmed, and standard input is no terminal")).
-			WithRemedy("say yes beforehand: ioc " + verb + " --yes ...")
+		return fault.New(command, fault.Invalid, "", errors.New("it has to be confirmed, and standard input is no terminal")).
+			WithRemedy("say yes beforehand: ioc " + command + " --yes ...")
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "This will %s, for ever:\n", verb)
@@ -114,5 +117,5 @@ func (c *call) confirm(verb string, what []string) error {
 	case "y", "yes":
 		return nil
 	}
-	return fault.New(verb, fault.Cancelled, "", errors.New("it was not confirmed, and all is as it was"))
+	return fault.New(command, fault.Cancelled, "", errors.New("it was not confirmed, and all is as it was"))
 }
