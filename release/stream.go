@@ -1,10 +1,10 @@
 package release
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 
 	"github.com/libioc/ioc/fault"
@@ -17,19 +17,51 @@ type input struct {
 	hash io.Writer
 	n    atomic.Int64
 	bad  atomic.Bool // it could not be read
-	end  tail
+
+	reading, stopped atomic.Bool
+}
+
+// errStopped ends a goroutine that reads for nobody any more.
+var errStopped = errors.New("nobody reads on")
+
+// alongside runs f on a goroutine, the only one that reads until it has ended. The function that it gives, which may be called
+// more than once, tells it to stop and waits for it. A read that is under way is not waited for: whoever is to be
+// read from may never answer.
+func (in *input) alongside(f func(stop <-chan struct{})) (end func()) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		f(stop)
+	}()
+	return sync.OnceFunc(func() {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		in.stopped.Store(true)
+		close(stop)
+		if !in.reading.Load() {
+			<-done
+		}
+	})
 }
 
 func (in *input) Read(p []byte) (int, error) {
 	if in.ctx.Err() != nil {
 		return 0, context.Cause(in.ctx)
 	}
+	in.reading.Store(true)
+	if in.stopped.Load() { // after the mark: one of both sees the other's
+		in.reading.Store(false)
+		return 0, errStopped
+	}
 	n, err := in.r.Read(p)
+	in.reading.Store(false)
 	if err != nil && !errors.Is(err, io.EOF) {
 		in.bad.Store(true)
 	}
 	in.n.Add(int64(n))
-	in.end.remember(p[:n])
 	if in.hash != nil {
 		if _, bad := in.hash.Write(p[:n]); bad != nil {
 			return n, bad
@@ -94,13 +126,3 @@ func (b *budget) Read(p []byte) (int, error) {
 
 // ended reports whether two blocks of zeros came last: an archive ends so, or it was cut off.
 func (b *budget) ended() bool { return b.end == tail{} }
-
-// ended reports whether a file of the format is whole as far as its decompressor does not say: the
-// one for xz is content when the last block is.
-func (in *input) ended(format string) bool {
-	if format != "xz" {
-		return true
-	}
-	last := bytes.TrimRight(in.end[:], "\x00") // a stream may be padded
-	return len(last) == 0 || bytes.HasSuffix(last, []byte("YZ"))
-}

@@ -66,6 +66,9 @@ func packages(ctx context.Context, out io.Writer, goTool, match string) error {
 		slices.Sort(v)
 		return v[len(v)/2]
 	}
+	if len(order) == 0 {
+		return nil
+	}
 	fmt.Fprintln(out, "benchmarks of events and journal: medians of 3")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "ns/op\tB/op\tallocs/op\t")

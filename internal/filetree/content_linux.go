@@ -10,37 +10,55 @@ import (
 
 const block = 64 << 10
 
-// fill writes content to f: shared with the source where the file system can, else by the kernel,
-// else through memory. Holes of a file stay holes; blocks of zeros from elsewhere become holes.
-func (w *Writer) fill(f *os.File, content io.Reader) error {
+// fill writes content to an empty file. Blocks of zeros become holes.
+func (w *Writer) fill(fd int, name string, content io.Reader) error {
 	if content == nil {
 		return nil
-	}
-	if src, ok := content.(*os.File); ok {
-		return cloneContent(f, src)
 	}
 	if w.scratch == nil {
 		w.scratch = make([]byte, block)
 	}
-	var size int64
+	var size, written int64
 	for {
 		n, err := io.ReadFull(content, w.scratch)
 		if n > 0 && !zeros(w.scratch[:n]) {
-			if _, err := f.WriteAt(w.scratch[:n], size); err != nil {
-				return err
+			if err := writeAt(fd, w.scratch[:n], size); err != nil {
+				return failed("write", name, err)
 			}
+			written = size + int64(n)
 		}
 		size += int64(n)
 		switch {
 		case err == io.EOF || err == io.ErrUnexpectedEOF: //nolint:errorlint // io.ReadFull returns them bare
-			return f.Truncate(size)
+			if written == size {
+				return nil
+			}
+			if err := unix.Ftruncate(fd, size); err != nil {
+				return failed("truncate", name, err)
+			}
+			return nil
 		case err != nil:
 			return err
 		}
 	}
 }
 
-// cloneContent gives dst the content of src.
+func writeAt(fd int, p []byte, at int64) error {
+	for len(p) > 0 {
+		n, err := unix.Pwrite(fd, p, at)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		p, at = p[n:], at+int64(n)
+	}
+	return nil
+}
+
+// cloneContent gives dst the content of src: shared where the file system can, else by the kernel. Holes stay
+// holes.
 func cloneContent(dst, src *os.File) error {
 	if err := unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())); err == nil {
 		return nil

@@ -16,7 +16,7 @@ func (w *Writer) RemoveAll(name string) error {
 	if name == "." {
 		w.closeParent()
 		w.dirs = map[string]storage.Attr{}
-		d, err := w.openDir(".")
+		d, err := w.root.Open(".")
 		if err != nil {
 			return err
 		}
@@ -75,8 +75,10 @@ func (w *Writer) LinkEntry(e *Entry) error {
 	if err != nil {
 		return err
 	}
-	if err = w.clear(at, e.Name); err == nil {
-		err = unix.Linkat(e.at, e.base, at, base, 0)
+	if err = unix.Linkat(e.at, e.base, at, base, 0); err == unix.EEXIST {
+		if err = w.clear(at, e.Name); err == nil {
+			err = unix.Linkat(e.at, e.base, at, base, 0)
+		}
 	}
 	if err != nil {
 		return &os.LinkError{Op: "link", Old: e.Name, New: path.Base(e.Name), Err: err}

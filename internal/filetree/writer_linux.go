@@ -23,13 +23,16 @@ type Options struct {
 	Layers  bool // keep the attributes by which overlay file systems mark layers; never for foreign trees
 }
 
-// Writer is a storage.Tree below a directory.
+// Writer is a storage.Tree below a directory. Its descriptors are plain numbers: an os.File of each of some
+// thousand files costs as much as the files.
 type Writer struct {
 	root    *os.Root
+	top     int // the same directory
 	opts    Options
 	dirs    map[string]storage.Attr // what Close sets
 	parent  string                  // the directory that is open
-	open    *os.File
+	open    int                     // -1: none is
+	slow    bool                    // the kernel has no openat2, or forbids it
 	scratch []byte
 }
 
@@ -41,7 +44,11 @@ func NewWriter(dir string, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{root: root, opts: o, dirs: map[string]storage.Attr{}}, nil
+	top, err := unix.Open(dir, dirFlags, 0)
+	if err != nil {
+		return nil, errors.Join(&fs.PathError{Op: "open", Path: dir, Err: err}, root.Close())
+	}
+	return &Writer{root: root, top: top, open: -1, opts: o, dirs: map[string]storage.Attr{}}, nil
 }
 
 // at opens the directory of name, making it if need be, and gives its descriptor and name's last
@@ -51,32 +58,52 @@ func (w *Writer) at(name string) (int, string, error) {
 		return 0, "", fault.New("", fault.Invalid, fmt.Sprintf("%q", name), errors.New("not a path inside the tree"))
 	}
 	dir, base := path.Split(name)
-	if dir = path.Clean(dir); w.open != nil && dir == w.parent {
-		return int(w.open.Fd()), base, nil
+	if dir = path.Clean(dir); w.open >= 0 && dir == w.parent {
+		return w.open, base, nil
 	}
-	f, err := w.openDir(dir)
+	fd, err := w.openDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = w.Mkdir(dir, storage.Attr{Mode: fs.ModeDir | 0o755}); err == nil {
-			f, err = w.openDir(dir)
+			fd, err = w.openDir(dir)
 		}
 	}
 	if err != nil {
 		return 0, "", fault.New("", fault.Invalid, name, err)
 	}
 	w.closeParent()
-	w.parent, w.open = dir, f
-	return int(f.Fd()), base, nil
+	w.parent, w.open = dir, fd
+	return fd, base, nil
 }
 
-// openDir opens a directory of the tree. os.Root follows links on the way only as long as they stay inside.
-func (w *Writer) openDir(dir string) (*os.File, error) {
-	return w.root.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
+const dirFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
+
+// openDir opens a directory of the tree. Links on the way are followed as long as they stay inside: the kernel
+// sees to it or, where it cannot, os.Root.
+func (w *Writer) openDir(dir string) (int, error) {
+	for tries := 0; !w.slow; tries++ {
+		fd, err := unix.Openat2(w.top, dir, &unix.OpenHow{Flags: dirFlags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS})
+		switch {
+		case err == unix.ENOSYS || err == unix.EPERM:
+			w.slow = true
+		case err == unix.EINTR || err == unix.EAGAIN && tries < 100: // something else on the host was renamed
+		case err != nil:
+			return -1, &fs.PathError{Op: "open", Path: dir, Err: err}
+		default:
+			return fd, nil
+		}
+	}
+	f, err := w.root.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return -1, err
+	}
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	return fd, errors.Join(err, f.Close())
 }
 
 func (w *Writer) closeParent() {
-	if w.open != nil {
-		_ = w.open.Close() // read-only: nothing can be lost
-		w.open = nil
+	if w.open >= 0 {
+		_ = unix.Close(w.open) // read-only: nothing can be lost
+		w.open = -1
 	}
 }
 
@@ -120,25 +147,38 @@ func (w *Writer) Mkdir(name string, a storage.Attr) error {
 }
 
 // File writes a regular file.
-func (w *Writer) File(name string, a storage.Attr, content io.Reader) (err error) {
+func (w *Writer) File(name string, a storage.Attr, content io.Reader) error {
 	at, base, err := w.at(name)
 	if err != nil {
 		return err
 	}
-	if err := w.clear(at, name); err != nil {
-		return failed("replace", name, err)
-	}
 	// Without permissions until it has its owner: it may become a setuid program.
-	fd, err := unix.Openat(at, base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(at, base, flags, 0o600)
+	if err == unix.EEXIST {
+		if err := w.clear(at, name); err != nil {
+			return failed("replace", name, err)
+		}
+		fd, err = unix.Openat(at, base, flags, 0o600)
+	}
 	if err != nil {
 		return failed("create", name, err)
 	}
-	f := os.NewFile(uintptr(fd), name)
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := w.fill(f, content); err != nil {
-		return classified(err)
+	if src, ok := content.(*os.File); ok {
+		f := os.NewFile(uintptr(fd), name)
+		err := cloneContent(f, src)
+		if err == nil {
+			err = w.setAttr(fd, name, a)
+		}
+		return classified(errors.Join(err, f.Close()))
 	}
-	return w.setAttr(fd, name, a)
+	if err = w.fill(fd, name, content); err == nil {
+		err = w.setAttr(fd, name, a)
+	}
+	if bad := unix.Close(fd); err == nil && bad != nil && bad != unix.EINTR { // it is closed then, too
+		err = failed("close", name, bad)
+	}
+	return err
 }
 
 // Symlink makes a symbolic link. Its target may be anything: nothing here follows it out of the tree.
@@ -147,8 +187,10 @@ func (w *Writer) Symlink(name, target string, a storage.Attr) error {
 	if err != nil {
 		return err
 	}
-	if err = w.clear(at, name); err == nil {
-		err = unix.Symlinkat(target, at, base)
+	if err = unix.Symlinkat(target, at, base); err == unix.EEXIST {
+		if err = w.clear(at, name); err == nil {
+			err = unix.Symlinkat(target, at, base)
+		}
 	}
 	if err != nil {
 		return &os.LinkError{Op: "symlink", Old: target, New: name, Err: err}
@@ -165,14 +207,14 @@ func (w *Writer) Link(name, existing string) error {
 	if err != nil {
 		return fault.New("link", fault.Invalid, existing, err)
 	}
-	defer dir.Close() //nolint:errcheck // read-only
+	defer unix.Close(dir) //nolint:errcheck // read-only
 	at, base, err := w.at(name)
 	if err != nil {
 		return err
 	}
 	var old, own unix.Stat_t
 	from := path.Base(existing)
-	err = unix.Fstatat(int(dir.Fd()), from, &old, unix.AT_SYMLINK_NOFOLLOW)
+	err = unix.Fstatat(dir, from, &old, unix.AT_SYMLINK_NOFOLLOW)
 	if err == nil && unix.Fstatat(at, base, &own, unix.AT_SYMLINK_NOFOLLOW) == nil && own.Dev == old.Dev && own.Ino == old.Ino {
 		return nil // it is one already, and removing it could remove the last
 	}
@@ -180,7 +222,7 @@ func (w *Writer) Link(name, existing string) error {
 		err = w.clear(at, name)
 	}
 	if err == nil {
-		err = unix.Linkat(int(dir.Fd()), from, at, base, 0)
+		err = unix.Linkat(dir, from, at, base, 0)
 	}
 	if err != nil {
 		return &os.LinkError{Op: "link", Old: existing, New: name, Err: err}
@@ -235,10 +277,10 @@ func (w *Writer) Close() error {
 			failed = append(failed, err)
 			continue
 		}
-		failed = append(failed, w.setAttr(int(d.Fd()), name, w.dirs[name]), d.Close())
+		failed = append(failed, w.setAttr(d, name, w.dirs[name]), unix.Close(d))
 	}
 	w.dirs = map[string]storage.Attr{}
-	return errors.Join(append(failed, w.root.Close())...)
+	return errors.Join(append(failed, unix.Close(w.top), w.root.Close())...)
 }
 
 // Sync makes all that is in the file system of dir durable.
