@@ -37,6 +37,13 @@ func (h *Host) Releases(ctx context.Context) ([]release.Info, error) {
 	return release.List(ctx, h.backend.Storage)
 }
 
+// NewestRelease is the last patch level of a release, or of the release that one is a patch level of, that is there.
+func (h *Host) NewestRelease(ctx context.Context, name string) (string, error) {
+	base, _ := release.Patch(storage.Name(name))
+	n, err := release.Newest(ctx, h.backend.Storage, base)
+	return string(n), err
+}
+
 // Fetch makes a release of a root file system. It is seen by nobody before it is complete. One that is
 // there and was made of the same is skipped; one that was made of something else is fault.Exists.
 func (h *Host) Fetch(o FetchOptions) events.Op[release.Info] {

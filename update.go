@@ -2,9 +2,6 @@ package ioc
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
@@ -49,34 +46,24 @@ func (h *Host) newest(s events.Step, n storage.Name) (i release.Info, next stora
 	if _, err = release.Stat(s.Context(), h.backend.Storage, n); err != nil {
 		return i, "", err
 	}
-	base, _ := patchLevel(n)
+	base, _ := release.Patch(n)
 	all, err := release.List(s.Context(), h.backend.Storage)
 	if err != nil {
 		return i, "", err
 	}
 	last := -1
 	for _, r := range all {
-		if b, level := patchLevel(r.Name); b == base && level > last {
+		if b, level := release.Patch(r.Name); b == base && level > last {
 			i, last = r, level
 		}
 	}
-	return i, storage.Name(fmt.Sprintf("%s-p%d", base, last+1)), i.Broken
-}
-
-// patchLevel splits "NAME-p2". A name without is level 0.
-func patchLevel(n storage.Name) (base string, level int) {
-	if i := strings.LastIndex(string(n), "-p"); i > 0 {
-		if level, err := strconv.Atoi(string(n[i+2:])); err == nil && level > 0 {
-			return string(n[:i]), level
-		}
-	}
-	return string(n), 0
+	return i, release.At(base, last+1), i.Broken
 }
 
 // again is where a release came from.
 func (x sources) again(i release.Info, mirror string) (release.Source, error) {
-	base, _ := patchLevel(i.Name)
-	if src, ok := x.known[base]; ok {
+	base, _ := release.Patch(i.Name)
+	if src, ok := x.known[string(base)]; ok {
 		return src, nil
 	}
 	if !IsAddress(i.Source) {

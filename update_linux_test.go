@@ -68,6 +68,22 @@ func TestUpdateAndPrune(t *testing.T) {
 	if used, ok := errors.AsType[*storage.UsersError](err); !ok || len(used.By) != 1 || !errors.Is(err, fault.Busy) || !strings.Contains(err.Error(), "web") {
 		t.Errorf("a release that is used: %v, want it busy, and the jail named", err)
 	}
+	// Who asks for the release gets its newest level, who asks again is not given another one, and a level can be named.
+	for _, made := range []struct{ jail, asked, is storage.Name }{
+		{"web", "sys", "sys"}, {"new", "sys", "sys-p1"}, {"named", "sys-p1", "sys-p1"}, {"old", "sys-p0", "sys"}, {"old", "sys", "sys"},
+	} {
+		i := must(t, h.JailGenerator(string(made.jail)).Create(ioc.CreateOptions{Release: made.asked}))
+		if i.Release != made.is {
+			t.Errorf("%s from %s is from %s, want %s", made.jail, made.asked, i.Release, made.is)
+		}
+	}
+	if _, err := h.JailGenerator("web").Create(ioc.CreateOptions{Release: "sys-p1"}).Do(t.Context()); !errors.Is(err, fault.Exists) {
+		t.Errorf("another level was asked for: %v", err)
+	}
+	if _, err := h.JailGenerator("none").Create(ioc.CreateOptions{Release: "sys-p7"}).Do(t.Context()); !errors.Is(err, fault.NotFound) {
+		t.Errorf("a level that is not there: %v", err)
+	}
+	must(t, h.JailsGenerator("new", "named", "old").Destroy(ioc.DestroyOptions{}))
 	must(t, h.DestroyRelease("sys-p1"))
 	skips(t, h, h.UpdateRelease("embedded", ""))
 	if _, err := h.UpdateRelease("none", "").Do(t.Context()); !errors.Is(err, fault.NotFound) {

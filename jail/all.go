@@ -96,7 +96,8 @@ func (k *Keeper) CreateAll(names []Name, o CreateOptions) events.Op[[]Info] {
 			if _, err := k.canonical(o.Properties, &config.Data{}); err != nil { // once, and not of each
 				return err
 			}
-			return k.needRelease(s, o.Release, o.NoFetch)
+			_, err := k.needRelease(s, o.Release, o.NoFetch)
+			return err
 		}
 	} else {
 		x.shares = []Want{{Dataset: o.Source.Dataset}}

@@ -12,6 +12,7 @@ import (
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/format/fstab"
+	"github.com/libioc/ioc/release"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -216,7 +217,7 @@ func (k *Keeper) adapt(ctx context.Context, m *match, i *Info, d Desired) error 
 	if err := i.check("apply"); err != nil {
 		return err
 	}
-	if d.Release != "" && i.Release != d.Release {
+	if d.Release != "" && !release.Satisfies(i.Release, d.Release) {
 		return fault.New("apply", fault.Exists, string(d.Name), fmt.Errorf("it was made from %s, and not from %s", i.Release, d.Release)).
 			WithRemedy("destroy it, or let the file name that release")
 	}

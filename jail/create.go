@@ -13,13 +13,15 @@ import (
 	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/release"
 	"github.com/libioc/ioc/storage"
 )
 
 // CreateOptions describe a new jail.
 type CreateOptions struct {
-	// Release is what the jail is made from; empty: the default one. It is fetched if it is missing and
-	// can be fetched by its name, and then stays also if the rest fails.
+	// Release is what the jail is made from; empty: the default one. Of its patch levels the newest one that
+	// is there is taken, unless the name has one: NAME-p2, or NAME-p0 for the first. It is fetched if it is
+	// missing and can be fetched by its name, and then stays also if the rest fails.
 	Release storage.Name
 
 	// Source makes the jail a clone of another one, or of a snapshot; Release must be empty then. The
@@ -108,8 +110,11 @@ func (k *Keeper) create(s events.Step, name Name, from storage.Origin, o CreateO
 	if _, err := k.Enter(s, "create", wants...); err != nil {
 		return Info{}, err
 	}
+	there, missing := k.Look(s.Context(), name)
 	if o.Release != "" {
-		if err := k.needRelease(s, o.Release, o.NoFetch); err != nil {
+		if is := there.Origin.Dataset; missing == nil && is.Kind == storage.Releases && release.Satisfies(is.Name, o.Release) {
+			from = is.Now() // what has come since makes no other jail of it
+		} else if from, err = k.needRelease(s, o.Release, o.NoFetch); err != nil {
 			return Info{}, err
 		}
 	}
@@ -120,12 +125,11 @@ func (k *Keeper) create(s events.Step, name Name, from storage.Origin, o CreateO
 	if err != nil {
 		return Info{}, err
 	}
-	there, err := k.Look(s.Context(), name)
-	if !errors.Is(err, fault.NotFound) {
-		if err == nil {
-			err = same(&there, from, data)
+	if !errors.Is(missing, fault.NotFound) {
+		if missing == nil {
+			missing = same(&there, from, data)
 		}
-		return there, err
+		return there, missing
 	}
 	if err := k.make(s, name, from, o, data, running); err != nil {
 		return Info{}, err
@@ -172,8 +176,19 @@ func (k *Keeper) make(s events.Step, name Name, from storage.Origin, o CreateOpt
 // releasePatience is how long a creation waits for another one that gets the same release.
 const releasePatience = 2 * time.Minute
 
-// needRelease holds a release as it is, and gets it first if it is missing and may be fetched. What was got is final.
-func (k *Keeper) needRelease(s events.Step, name storage.Name, noFetch bool) error {
+// needRelease holds the newest patch level of a release as it is, and gets it first if it is missing and may be
+// fetched. What was got is final.
+func (k *Keeper) needRelease(s events.Step, asked storage.Name, noFetch bool) (from storage.Origin, err error) {
+	name, err := release.Newest(s.Context(), k.Storage, asked)
+	if err != nil {
+		return from, err
+	}
+	from = storage.Release(name).Now()
+	return from, k.hold(s, name, noFetch)
+}
+
+// hold holds a release, and gets it first if it is missing and may be fetched.
+func (k *Keeper) hold(s events.Step, name storage.Name, noFetch bool) error {
 	release := storage.Release(name)
 	missing := func() (bool, error) {
 		_, err := k.Storage.Stat(s.Context(), release)

@@ -54,7 +54,8 @@ func (c *call) create() *cobra.Command {
 		Use:   "create [OPTIONS] JAIL [PROPERTY=VALUE...]",
 		Short: "make a jail from a release or a template",
 		Long: `Makes a jail. Without --release it is made from the release that is built into ioc, so that nothing
-has to be downloaded; a release that can be fetched by its name is fetched if it is missing. With --template
+has to be downloaded; a release that can be fetched by its name is fetched if it is missing. Of a release with
+patch levels the newest is taken; RELEASE-p2 is one of them, and RELEASE-p0 the first. With --template
 it has the files and properties of another jail that is a template; --release and ioc clone do not ask for that.
 
 With --count several are made that are alike, as one operation: JAIL-1, JAIL-2 and so on. If one cannot be

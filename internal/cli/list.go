@@ -11,6 +11,7 @@ import (
 	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/jail"
+	"github.com/libioc/ioc/release"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -25,6 +26,7 @@ stopped; stopping, whose stop is not over; broken, which cannot be used as it is
 what repairs it.
 
 Columns are ` + strings.Join(jailColumns(), ", ") + `, and every property.
+patch is the patch level of the release that a jail runs (ioc fetch --update), newer the newest one if it runs another.
 used, referenced, available and snapshots take a look at all files, which takes its time.
 In JSON and YAML sizes are bytes, times are RFC 3339 in UTC, and what is not known is null; columns are
 added at times, but none changes its meaning.
@@ -107,7 +109,7 @@ func (c *call) listJails(host *ioc.Host, g *grid, terms []string, templates, lon
 // jailColumns lists what is known of a jail beside its properties.
 func jailColumns() []string {
 	return []string{
-		"address", "available", "created", "dir", "health_state", "name", "note", "origin", "pid", "reason", "referenced", "remedy",
+		"address", "available", "created", "dir", "health_state", "name", "newer", "note", "origin", "patch", "pid", "reason", "referenced", "remedy",
 		"running", "snapshots", "started", "state", "used",
 	}
 }
@@ -140,6 +142,14 @@ func jailColumn(i *jail.Info, column string, m *measurer) cell {
 		return yesNo(i.State == jail.Running)
 	case "release":
 		return words(string(i.Release))
+	case "patch":
+		if i.Release == "" {
+			return cell{}
+		}
+		_, level := release.Patch(i.Release)
+		return number(int64(level))
+	case "newer":
+		return m.newer(string(i.Release))
 	case "origin":
 		return words(i.Origin.String())
 	case "created":
@@ -172,10 +182,26 @@ type measurer struct {
 	c    *call
 	host *ioc.Host
 	seen map[jail.Name]*storage.Usage // nil: it could not be measured
+	last map[string]string            // the newest patch level of a release
 }
 
 func (c *call) measurer(host *ioc.Host) *measurer {
-	return &measurer{c, host, map[jail.Name]*storage.Usage{}}
+	return &measurer{c, host, map[jail.Name]*storage.Usage{}, map[string]string{}}
+}
+
+// newer is the newest patch level of a release, if that is another one.
+func (m *measurer) newer(name string) cell {
+	if name == "" {
+		return cell{}
+	}
+	last, ok := m.last[name]
+	if !ok {
+		if last, _ = m.host.NewestRelease(m.c.ctx, name); last == name {
+			last = ""
+		}
+		m.last[name] = last
+	}
+	return words(last)
 }
 
 // column gives one column; of a broken jail it is not known.
