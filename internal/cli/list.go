@@ -17,7 +17,8 @@ import (
 
 func (c *call) list() *cobra.Command {
 	var g grid
-	var releases, templates, long, datasets, pools bool
+	var releases, remote, templates, long, datasets, pools bool
+	var offers ioc.OfferOptions
 	cmd := c.command(&cobra.Command{
 		Use:   "list [OPTIONS] [JAIL...]",
 		Short: "list jails, releases, or where they can be",
@@ -37,14 +38,18 @@ ioc list -H | cut -f 1,2
 ioc list -o name,memoryuse,used -s -used
 ioc list --format json state=running
 ioc list --releases
+ioc list --releases --remote alpine
 ioc list --pools`,
 		Args: cobra.ArbitraryArgs,
 	}, func(cmd *cobra.Command, args []string) error {
 		if err := g.check(cmd); err != nil {
 			return err
 		}
-		if releases && (templates || long || len(args) > 0) {
+		if releases && (templates || long || len(args) > 0 && !remote) {
 			return misuse(cmd, "--releases lists all releases")
+		}
+		if remote && !releases || offers.Mirror != "" && !remote {
+			return misuse(cmd, "--remote belongs to --releases, and --mirror to --remote")
 		}
 		if datasets || pools {
 			if datasets && pools || releases || templates || long || len(args) > 0 {
@@ -60,13 +65,20 @@ ioc list --pools`,
 			}
 			return err
 		}
-		host, err := c.ask()
+		open := c.ask
+		if remote { // what a server says is kept, as a download is
+			open = c.open
+		}
+		host, err := open()
 		if err != nil {
 			return err
 		}
-		if releases {
+		switch offers.Sources = args; {
+		case remote:
+			err = c.listOffers(host, &g, offers)
+		case releases:
 			err = c.listReleases(host, &g)
-		} else {
+		default:
 			err = c.listJails(host, &g, args, templates, long)
 		}
 		if err == nil {
@@ -75,6 +87,8 @@ ioc list --pools`,
 		return err
 	})
 	cmd.Flags().BoolVarP(&releases, "releases", "r", false, "list what jails can be made from")
+	cmd.Flags().BoolVar(&remote, "remote", false, "with --releases: list what can be fetched from the network, from all sources or those that are named")
+	cmd.Flags().StringVar(&offers.Mirror, "mirror", "", "with --remote: ask the server at this `URL`, which has what the source's own has")
 	cmd.Flags().BoolVarP(&templates, "templates", "t", false, "only jails that are templates")
 	cmd.Flags().BoolVarP(&long, "long", "l", false, "show more columns")
 	cmd.Flags().BoolVar(&datasets, "datasets", false, "list the ZFS file systems that jails are kept in, the one that is used first")

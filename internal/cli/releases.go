@@ -22,6 +22,30 @@ func (c *call) listReleases(host *ioc.Host, g *grid) error {
 	return err
 }
 
+func (c *call) listOffers(host *ioc.Host, g *grid, o ioc.OfferOptions) error {
+	columns := []string{"address", "title", "from"}
+	all := columns
+	if c.quiet && g.plain() {
+		columns, g.script = columns[:1], true
+	}
+	if err := g.chooseOf(columns, all); err != nil {
+		return err
+	}
+	found, err := watch(c, host.Offers(o))
+	if err == nil {
+		fill(g, found, func(i release.Offer, column string) cell {
+			switch column {
+			case "title":
+				return words(i.Title)
+			case "from":
+				return words(i.From)
+			}
+			return words(i.Address)
+		})
+	}
+	return err
+}
+
 func releaseColumns() []string {
 	return []string{"arch", "digest", "fetched", "files", "from", "name", "note", "size", "title"}
 }

@@ -170,7 +170,7 @@ func (g *getting) judge(resp *http.Response, had int64, known *notes) (from int6
 	default:
 		return 0, g.answered(resp, "")
 	}
-	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" && !strings.HasPrefix(path.Ext(g.url.Path), ".htm") {
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "text/html" && !g.r.Page && !strings.HasPrefix(path.Ext(g.url.Path), ".htm") {
 		return 0, g.answered(resp, "a web page instead of the file")
 	}
 	if g.r.Size > 0 && total > 0 && total != g.r.Size {

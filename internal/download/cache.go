@@ -46,6 +46,7 @@ type Request struct {
 	SHA256 string // in hexadecimal; empty: whatever comes is believed
 	Size   int64  // what it is known to have; 0: the server may say
 	Max    int64  // more bytes are refused; 0: 64 GiB
+	Page   bool   // a web page is what is wanted, and not what a proxy says instead
 
 	// Client is for this request alone, if not nil: one that authenticates, for example.
 	Client *http.Client

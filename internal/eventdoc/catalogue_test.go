@@ -20,7 +20,9 @@ func catalogue() []events.Payload {
 	return []events.Payload{
 		&ioc.Mending{},
 		&ioc.Activation{},
+		&ioc.AskOffers{},
 		&ioc.Deactivation{},
+		&ioc.Offering{},
 		&ioc.Pruning{},
 		&ioc.Recovery{},
 

@@ -1,10 +1,13 @@
 package bootstrap
 
 import (
+	"context"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/libioc/ioc/release"
 )
 
 // distribution is what is known of one whose releases can be made.
@@ -61,6 +64,25 @@ func lookup(name string) (distribution, bool) {
 func Names() (all []string) {
 	for _, d := range distributions() {
 		all = append(all, d.name)
+	}
+	return all
+}
+
+// Offers are the suites of a distribution that the host's apt has packages of. Others can be asked for, too.
+func Offers(ctx context.Context, name string) (all []release.Offer) {
+	d, _ := lookup(name)
+	seen := map[string]bool{}
+	for _, r := range readHost(ctx).sources {
+		if !d.owns(r) {
+			continue
+		}
+		for _, suite := range r.suites {
+			suite, _, _ = strings.Cut(strings.TrimSuffix(suite, "/"), "-")
+			if !seen[suite] && suite != "" {
+				seen[suite] = true
+				all = append(all, release.Offer{Address: name + "/" + suite, Title: d.title + " " + suite, From: r.uris[0]})
+			}
+		}
 	}
 	return all
 }

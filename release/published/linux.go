@@ -64,7 +64,20 @@ func flatYAML(text string) (all []map[string]string) {
 
 // simplestreams reads the index of images: products by their aliases, of which the newest version counts.
 // See github.com/canonical/simplestreams and lxd's shared/simplestreams.
-func simplestreams(l *lookup, server, alias string) (found, error) {
+func simplestreams(l *lookup, server, alias string) (f found, err error) {
+	ok := false
+	err = l.products(server, func(list *products, arch string) bool {
+		f, ok = list.find(server, alias, arch)
+		return ok
+	})
+	if err == nil && !ok {
+		err = fault.New("", fault.NotFound, server, fmt.Errorf("it has no %s for %s", alias, l.arch))
+	}
+	return f, err
+}
+
+// products gives one index of images after the other, until done says that it was the one, and a processor's name there.
+func (l *lookup) products(server string, done func(list *products, arch string) bool) error {
 	var index struct {
 		Index map[string]struct {
 			Path     string `json:"path"`
@@ -72,7 +85,7 @@ func simplestreams(l *lookup, server, alias string) (found, error) {
 		} `json:"index"`
 	}
 	if err := l.json(server+"/streams/v1/index.json", &index); err != nil {
-		return found{}, err
+		return err
 	}
 	arch := l.as(map[string]string{"386": "i386", "arm": "armhf", "ppc64le": "ppc64el"})
 	for _, name := range slices.Sorted(maps.Keys(index.Index)) {
@@ -81,13 +94,13 @@ func simplestreams(l *lookup, server, alias string) (found, error) {
 		}
 		var list products
 		if err := l.json(server+"/"+index.Index[name].Path, &list); err != nil {
-			return found{}, err
+			return err
 		}
-		if f, ok := list.find(server, alias, arch); ok {
-			return f, nil
+		if done(&list, arch) {
+			return nil
 		}
 	}
-	return found{}, fault.New("", fault.NotFound, server, fmt.Errorf("it has no %s for %s", alias, arch))
+	return nil
 }
 
 // products is what an index of images has.

@@ -1,6 +1,7 @@
 package published
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,26 +25,29 @@ type Options struct {
 	Mirror string // instead of the publisher's own server: the URL of what is the same there; empty: that one
 }
 
+func (o Options) arch() string { return cmp.Or(o.Arch, runtime.GOARCH) }
+
 // publisher is one of those whose systems can be got.
 type publisher struct {
 	prefix  string // of its addresses
 	example string
 	servers []string // asked in this order until one has it
 	find    func(l *lookup, server, name string) (found, error)
+	offers  func(l *lookup, server string) (titles map[string]string, err error) // by name
 	valid   func(name string) bool
 }
 
 // publishers are those that New knows.
 func publishers() []publisher {
 	return []publisher{
-		{"alpine/", "alpine/3.21", []string{"https://dl-cdn.alpinelinux.org/alpine"}, alpine, numbers("edge")},
-		{"images:", "images:debian/12", []string{"https://images.linuxcontainers.org"}, simplestreams, words},
+		{"alpine/", "alpine/3.21", []string{"https://dl-cdn.alpinelinux.org/alpine"}, alpine, alpineOffers, numbers("edge")},
+		{"images:", "images:debian/12", []string{"https://images.linuxcontainers.org"}, simplestreams, imageOffers, words},
 		{
 			"freebsd/", "freebsd/15.0-RELEASE",
 			[]string{"https://download.freebsd.org/releases", "https://download.freebsd.org/snapshots", "http://ftp-archive.freebsd.org/pub/FreeBSD-Archive/old-releases"},
-			freebsd, words,
+			freebsd, freebsdOffers, words,
 		},
-		{"hardenedbsd/", "hardenedbsd/15-STABLE", []string{"https://installers.hardenedbsd.org/pub"}, hardenedbsd, words},
+		{"hardenedbsd/", "hardenedbsd/15-STABLE", []string{"https://installers.hardenedbsd.org/pub"}, hardenedbsd, hardenedbsdOffers, words},
 	}
 }
 
@@ -81,9 +85,7 @@ func New(address string, o Options) (release.Source, error) {
 		if !p.valid(name) {
 			return nil, fault.New("fetch", fault.Invalid, address, errors.New("nothing is called so there")).WithRemedy("name one such as " + p.example)
 		}
-		if o.Arch == "" {
-			o.Arch = runtime.GOARCH
-		}
+		o.Arch = o.arch()
 		return &source{p, address, name, o}, nil
 	}
 	return nil, fault.New("fetch", fault.Invalid, address, errors.New("it is no address"))
@@ -239,9 +241,9 @@ const another = "try again later, or another server: --mirror"
 // indexMax bounds an index. The largest is that of all images, a few megabytes.
 const indexMax = 64 << 20
 
-// read gets a file of an index.
+// read gets a file of an index, or what a server says of a directory.
 func (l *lookup) read(url string) ([]byte, error) {
-	path, err := l.cache.Get(l.s, download.Request{URL: url, Max: indexMax})
+	path, err := l.cache.Get(l.s, download.Request{URL: url, Max: indexMax, Page: strings.HasSuffix(url, "/")})
 	if err != nil {
 		return nil, err
 	}

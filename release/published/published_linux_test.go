@@ -162,6 +162,9 @@ func serve(t *testing.T, f files) *server {
 			return
 		}
 		w.Header().Set("Content-Type", "application/octet-stream")
+		if strings.HasSuffix(r.URL.Path, "/") {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		}
 		w.Header().Set("ETag", `"`+sum(content)+`"`)
 		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(content))
 	}))
