@@ -15,7 +15,9 @@ import (
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/run"
 	"github.com/libioc/ioc/release"
+	"github.com/libioc/ioc/release/bootstrap"
 	"github.com/libioc/ioc/sandbox"
+	"github.com/libioc/ioc/storage"
 )
 
 // TestDebian makes a real Debian of the mirror that the host's apt has, and runs a program in it. It takes a minute
@@ -63,6 +65,46 @@ func TestDebian(t *testing.T) {
 		}
 		keep(t, filepath.Join(h.Root(), "releases", name, "root"), kept)
 	}
+	works(t, h, name)
+}
+
+// TestDebootstrap makes one by debootstrap, as a host without mmdebstrap does. It takes minutes: only with IOC_LONG=1.
+func TestDebootstrap(t *testing.T) {
+	if os.Getenv("IOC_LONG") == "" {
+		t.Skip("left out: IOC_LONG=1 makes a Debian by debootstrap")
+	}
+	h := realHost(t)
+	if path := run.Find("debootstrap"); path == "debootstrap" {
+		t.Skip("left out: debootstrap is not installed")
+	}
+	dir := t.TempDir()
+	for _, from := range filepath.SplitList(os.Getenv("PATH") + ":/usr/sbin:/sbin") {
+		all, _ := filepath.Glob(filepath.Join(from, "*")) // the pattern is right
+		for _, path := range all {
+			if base := filepath.Base(path); base != "mmdebstrap" {
+				_ = os.Symlink(path, filepath.Join(dir, base)) // the first one counts
+			}
+		}
+	}
+	t.Setenv("PATH", dir)
+	tool := ""
+	i, err := h.Fetch(ioc.FetchOptions{From: "debian/bookworm"}).Do(t.Context(), events.WithSink(func(ev *events.Event) {
+		if b, ok := events.As[*bootstrap.Bootstrap](*ev); ok {
+			tool = b.Tool
+		}
+	}))
+	if errors.Is(err, fault.Unavailable) {
+		t.Skip("left out: ", err)
+	}
+	if err != nil || tool != "debootstrap" || !strings.HasPrefix(i.Title, "Debian GNU/Linux 12") {
+		t.Fatalf("%+v by %s, %v", i, tool, err)
+	}
+	works(t, h, i.Name)
+}
+
+// works runs programs of a Debian.
+func works(t *testing.T, h *ioc.Host, name storage.Name) {
+	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
 		t.Fatal(err)
