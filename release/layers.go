@@ -22,6 +22,7 @@ type layers struct {
 	marks bool                       // they mean something
 	dirs  map[string]map[string]bool // directory: names in it
 	above map[string]bool            // of the layer at work, with the directories they are in
+	made  map[string]bool            // of those, the ones that an entry has made
 }
 
 func newLayers(t storage.Tree) *layers {
@@ -29,7 +30,7 @@ func newLayers(t storage.Tree) *layers {
 }
 
 // next begins a layer.
-func (l *layers) next() { l.above = map[string]bool{".": true} }
+func (l *layers) next() { l.above, l.made = map[string]bool{".": true}, map[string]bool{} }
 
 // entry is told of every name before it is written. gone: it was a mark, and nothing is to be written.
 func (l *layers) entry(name string, isDir bool) (gone bool, err error) {
@@ -52,6 +53,7 @@ func (l *layers) entry(name string, isDir bool) (gone bool, err error) {
 			return false, err
 		}
 	}
+	l.made[name] = true
 	for at := name; !l.above[at]; at = path.Dir(at) {
 		l.above[at] = true
 		up := path.Dir(at)

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/download"
 )
 
 // Archive is one of the archives of a stack.
@@ -27,6 +28,9 @@ type StackOptions struct {
 	Layers bool   // the marks of image layers are honoured: what an archive takes away goes
 	Image  *Image // how its programs are meant to be run, if it says
 	Title  string // if the files do not say
+
+	// Cache keeps layers that were unpacked, which releases on the same file system share; nil: none does.
+	Cache *download.Cache
 }
 
 // Stack is several archives on top of each other, the lowest first: what a later one has replaces what
@@ -42,6 +46,25 @@ func (k *stack) String() string                         { return k.Name }
 func (k *stack) Digest(context.Context) (string, error) { return k.StackOptions.Digest, nil }
 
 func (k *stack) Write(ctx context.Context, t Target) (Written, error) {
+	got, err := k.shared(ctx, t)
+	if errors.Is(err, errAlone) {
+		got, err = k.alone(ctx, t)
+	}
+	if err != nil {
+		return got, err
+	}
+	if got.Files == 0 {
+		return got, fault.New("", fault.Invalid, k.Name, errors.New("it holds no files"))
+	}
+	got.Digest, got.Image = k.StackOptions.Digest, k.Image
+	if got.Title == "" {
+		got.Title = k.Title
+	}
+	return got, nil
+}
+
+// alone writes all archives to the tree.
+func (k *stack) alone(ctx context.Context, t Target) (Written, error) {
 	x := newExtractor(ctx, t)
 	x.layers = newLayers(t.Tree)
 	x.layers.marks = k.Layers
@@ -56,13 +79,6 @@ func (k *stack) Write(ctx context.Context, t Target) (Written, error) {
 		if err := x.add(a); err != nil {
 			return x.got, fault.New("", fault.Unknown, a.Name, err)
 		}
-	}
-	if x.got.Files == 0 {
-		return x.got, fault.New("", fault.Invalid, k.Name, errors.New("it holds no files"))
-	}
-	x.got.Digest, x.got.Image = k.StackOptions.Digest, k.Image
-	if x.got.Title == "" {
-		x.got.Title = k.Title
 	}
 	return x.got, x.report(true)
 }

@@ -7,14 +7,17 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/libioc/ioc/internal/download"
 	"github.com/libioc/ioc/internal/filetree"
 	"github.com/libioc/ioc/release"
 )
@@ -101,7 +104,58 @@ func TestStack(t *testing.T) {
 				if diff := cmp.Diff(tc.want, listing(t, at)); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", name, diff)
 				}
+				if !tc.plain {
+					shares(t, tc.want, got, layer(base), second)
+				}
 			}
 		})
+	}
+}
+
+// shares makes the same twice of layers that are kept, and wants what is made without: of the same files.
+func shares(t *testing.T, want string, alone release.Written, all ...release.Archive) {
+	t.Helper()
+	top := t.TempDir()
+	cache := &download.Cache{Dir: filepath.Join(top, "cache")}
+	for i := range all {
+		if all[i].Plain == "" {
+			r, err := all[i].Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := sha256.New()
+			if _, err := io.Copy(sum, r); err != nil {
+				t.Fatal(err)
+			}
+			all[i].Plain = "sha256:" + hex.EncodeToString(sum.Sum(nil))
+		}
+	}
+	var inodes []uint64
+	for _, name := range []string{"one", "two"} {
+		at := filepath.Join(top, name)
+		if err := os.Mkdir(at, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		w, err := filetree.NewWriter(at, filetree.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		src := release.Stack(release.StackOptions{Name: "image", Digest: "sha256:whole", Layers: true, Cache: cache}, all...)
+		got, err := src.Write(t.Context(), release.Target{Tree: w, Dir: at, Progress: func(done, total int64) error { return nil }})
+		if err := errors.Join(err, w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, listing(t, at)); diff != "" {
+			t.Errorf("%s of shared layers (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(alone, got); diff != "" {
+			t.Errorf("what is told of %s (-alone +shared):\n%s", name, diff)
+		}
+		if info, err := os.Lstat(filepath.Join(at, "etc/conf")); err == nil {
+			inodes = append(inodes, info.Sys().(*syscall.Stat_t).Ino)
+		}
+	}
+	if len(inodes) == 2 && inodes[0] != inodes[1] && !strings.Contains(want, "etc/name=x") { // a link to a layer below cannot be made of one alone
+		t.Errorf("%v: the releases do not share a file", inodes)
 	}
 }

@@ -14,9 +14,10 @@ func (c *call) prune() *cobra.Command {
 	cmd := c.command(&cobra.Command{
 		Use:   "prune [OPTIONS]",
 		Short: "remove downloads that nobody needs any more",
-		Long: `Removes the archives, image layers and packages that were downloaded to make releases. No release and no jail
-needs them; without them the next fetch of the same downloads them again. Releases that no jail uses stay, and go
-by ioc destroy --release; what a crash has left is found by ioc doctor.`,
+		Long: `Removes the archives, image layers and packages that were downloaded to make releases, and layers that were
+unpacked and that no release is made of any more. No release and no jail needs them; without them the next fetch of
+the same downloads them again. Releases that no jail uses stay, and go by ioc destroy --release; what a crash has left
+is found by ioc doctor.`,
 		Example: `ioc prune --dry-run
 ioc prune --older-than 720h`,
 		Args: operands(),

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/libioc/ioc/events"
@@ -217,9 +218,12 @@ func (c *Cache) prune(key, name string, run *events.RunInfo, before time.Time, d
 	if err != nil || info.ModTime().After(before) {
 		return 0, err
 	}
-	size := info.Size()
+	size, held := info.Size(), false
 	if info.IsDir() {
-		size, err = weigh(path)
+		size, held, err = weigh(path)
+	}
+	if held {
+		return 0, err
 	}
 	if !dry && err == nil {
 		err = os.RemoveAll(path)
@@ -227,17 +231,39 @@ func (c *Cache) prune(key, name string, run *events.RunInfo, before time.Time, d
 	return size, err
 }
 
-// weigh adds up the files below dir.
-func weigh(dir string) (n int64, err error) {
+// weigh adds up the files below dir, each once. One that has a name elsewhere is held by somebody: what is in dir
+// is used, and to remove it would free nothing.
+func weigh(dir string) (n int64, held bool, err error) {
+	names := map[uint64]uint64{} // of an inode, those that were not seen yet
 	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
 		info, err := d.Info()
-		if err == nil {
-			n += info.Size()
+		if err != nil {
+			return err
 		}
-		return err
+		links, inode := identity(info)
+		if _, seen := names[inode]; links > 1 && seen {
+			names[inode]--
+			return nil
+		}
+		if links > 1 {
+			names[inode] = links - 1
+		}
+		n += info.Size()
+		return nil
 	})
-	return n, err
+	for _, more := range names {
+		held = held || more > 0
+	}
+	return n, held, err
+}
+
+// identity is how many names a file has, and its number.
+func identity(info fs.FileInfo) (links, inode uint64) {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink), st.Ino //nolint:unconvert // it is shorter elsewhere
+	}
+	return 1, 0
 }

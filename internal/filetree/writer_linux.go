@@ -283,6 +283,12 @@ func (w *Writer) Close() error {
 	return errors.Join(append(failed, unix.Close(w.top), w.root.Close())...)
 }
 
+// SameDisk reports whether a file of one directory can have a name in the other.
+func SameDisk(a, b string) bool {
+	var x, y unix.Stat_t
+	return unix.Stat(a, &x) == nil && unix.Stat(b, &y) == nil && x.Dev == y.Dev
+}
+
 // Sync makes all that is in the file system of dir durable.
 func Sync(_ context.Context, dir string) error {
 	d, err := os.Open(dir)

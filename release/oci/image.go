@@ -86,8 +86,8 @@ func meant(c *v1.ConfigFile) *release.Image {
 	}
 }
 
-func (m *manifest) options(name, digest string) release.StackOptions {
-	return release.StackOptions{Name: name, Digest: digest, Layers: true, Image: m.image}
+func (m *manifest) options(name, digest string, o Options) release.StackOptions {
+	return release.StackOptions{Name: name, Digest: digest, Layers: true, Image: m.image, Cache: o.Cache}
 }
 
 // choose gives the image of an index that is for a platform.

@@ -29,7 +29,7 @@ func Layout(dir, reference string, o Options) (release.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &local{name: "oci-layout:" + join(dir, reference), compressed: true, open: func() (v1.Image, error) {
+	return &local{name: "oci-layout:" + join(dir, reference), compressed: true, o: o, open: func() (v1.Image, error) {
 		index, err := layout.ImageIndexFromPath(dir)
 		if err != nil {
 			return nil, err
@@ -99,6 +99,7 @@ func join(path, reference string) string {
 type local struct {
 	name       string
 	compressed bool // its layers are kept as they are sent
+	o          Options
 	open       func() (v1.Image, error)
 }
 
@@ -136,7 +137,7 @@ func (l *local) Write(ctx context.Context, t release.Target) (release.Written, e
 	if err != nil {
 		return release.Written{}, l.classify(err)
 	}
-	return release.Stack(m.options(l.name, digest), all...).Write(ctx, t)
+	return release.Stack(m.options(l.name, digest, l.o), all...).Write(ctx, t)
 }
 
 func (l *local) archives(img v1.Image) (*manifest, []release.Archive, error) {

@@ -159,7 +159,7 @@ func (r *registry) Prepare(s events.Step) (src release.Source, err error) {
 			Open: func() (io.ReadCloser, error) { return os.Open(files[l.digest.Hex]) },
 		})
 	}
-	return release.Stack(m.options(r.String(), m.digest), all...), nil
+	return release.Stack(m.options(r.String(), m.digest, r.o), all...), nil
 }
 
 // layers downloads what is missing, several at once, each digest once.
