@@ -76,7 +76,7 @@ func bench(ctx context.Context, out io.Writer, o options) (err error) {
 		}
 	}
 	var parts []string
-	for _, part := range []string{"Runtimes", "Questions", "Extract"} {
+	for _, part := range []string{"Runtimes", "Questions", "Extract", "Networks"} {
 		if match.MatchString(part) {
 			parts = append(parts, part)
 		}
@@ -93,7 +93,9 @@ func bench(ctx context.Context, out io.Writer, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.remove()) }()
-	if err := l.makeRoot(ctx, o.root); err != nil {
+	if slices.Equal(parts, []string{"Networks"}) {
+		l.rootIs = "the embedded release" // as always in that part
+	} else if err := l.makeRoot(ctx, o.root); err != nil {
 		return err
 	}
 	if !slices.Contains(parts, "Runtimes") {
@@ -104,6 +106,7 @@ func bench(ctx context.Context, out io.Writer, o options) (err error) {
 			"Runtimes":  func() error { return l.runtimes(ctx, out, o) },
 			"Questions": func() error { return l.answers(ctx, out, o.rounds) },
 			"Extract":   func() error { return l.extract(ctx, out, o.unpack) },
+			"Networks":  func() error { return l.networks(ctx, out, o.rounds, o.bulk) },
 		}[part](); err != nil {
 			return err
 		}

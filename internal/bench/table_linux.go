@@ -34,7 +34,9 @@ func header(out io.Writer, l *lab, all []*contender) {
 			versions = append(versions, c.version)
 		}
 	}
-	fmt.Fprintf(out, "compared: %s\n", strings.Join(versions, "; "))
+	if len(versions) > 0 {
+		fmt.Fprintf(out, "compared: %s\n", strings.Join(versions, "; "))
+	}
 	for _, s := range l.skipped {
 		fmt.Fprintln(out, "left out:", s)
 	}
