@@ -8,8 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/vishvananda/netlink"
 
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/events/eventstest"
@@ -202,6 +205,55 @@ func TestNetworkBridge(t *testing.T) {
 	same(t, n.root, world)
 }
 
+// TestNetworkSeveral has a jail on two bridges with several addresses on one of them, each interface with hardware addresses and a
+// packet size of its own.
+func TestNetworkSeveral(t *testing.T) {
+	n := network(t)
+	before, bridge := linksOf(t), n.bridgeName()
+	other := bridge + "b"
+	n.create("both", "vnet=yes", "interfaces=eth0:"+bridge+",eth1:"+other, "ip4_addr=eth0|10.95.0.2/24,eth0|10.96.0.2/24,eth1|auto",
+		"ip6_addr=eth0|fd00:95::2/64,eth0|fd00:96::2/64,eth1|auto", "defaultrouter=10.96.0.1@eth0", "defaultrouter6=fd00:96::1",
+		"eth0_mtu=1400", "eth1_mtu=1300", "eth1_mac=02ff60000011 02ff60000012", "mac_prefix=02abcd")
+	n.create("left", "vnet=yes", "interfaces=eth0:"+bridge, "ip4_addr=eth0|10.95.0.3/24", "ip6_addr=eth0|fd00:96::3/64")
+	n.create("right", "vnet=yes", "interfaces=eth0:"+other, "ip4_addr=auto", "ip6_addr=auto")
+	world := look(t, n.root)
+	for _, name := range []string{"both", "left", "right"} {
+		n.start(name)
+	}
+	for _, args := range [][]string{
+		{"left", "10.95.0.2"}, {"left", "fd00:96::2"}, {"right", "both"}, {"both", "left"}, {"both", "right"}, {"both", "10.96.0.1"}, {"both", "fd00:96::1"},
+	} {
+		n.reaches(args[0], "ping", "-c", "1", "-W", "5", args[1])
+	}
+	n.misses("left", "ping", "-c", "1", "-W", "1", "right")
+	text := n.reaches("both", "ip", "link")
+	for _, want := range []string{"mtu 1400", "mtu 1300", "02:ab:cd:", "02:ff:60:00:00:11"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("ip link in the jail does not say %s: %s", want, text)
+		}
+	}
+	if text := n.reaches("both", "ip", "route"); !strings.Contains(text, "default via 10.96.0.1") {
+		t.Errorf("ip route in the jail says %s", text)
+	}
+	if text := n.reaches("both", "ip", "-6", "route"); !strings.Contains(text, "default via fd00:96::1") {
+		t.Errorf("ip -6 route in the jail says %s", text)
+	}
+	all, err := listLinks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(all, func(l netlink.Link) bool { return l.Attrs().HardwareAddr.String() == "02:ff:60:00:00:12" }) {
+		t.Error("the host's end does not have the address that it was given")
+	}
+	for _, name := range []string{"both", "left", "right"} {
+		n.stop(name)
+	}
+	if now := linksOf(t); now != before {
+		t.Errorf("interfaces are left:\n%s, before\n%s", now, before)
+	}
+	same(t, n.root, world)
+}
+
 // TestNetworkShared has a jail in the host's network stack, and one with nothing.
 func TestNetworkShared(t *testing.T) {
 	n := network(t)
@@ -227,7 +279,7 @@ func TestNetworkShared(t *testing.T) {
 func TestNetworkFails(t *testing.T) {
 	n := network(t)
 	before, bridge := linksOf(t), n.bridgeName()
-	n.create("holder", "vnet=yes", "interfaces=eth0:"+bridge, "ip4_addr=eth0|10.98.0.2/24")
+	n.create("holder", "vnet=yes", "interfaces=eth0:"+bridge, "ip4_addr=eth0|10.98.0.2/24", "defaultrouter=10.98.0.1")
 	n.start("holder")
 	for name, c := range map[string]struct {
 		properties []string
@@ -235,6 +287,8 @@ func TestNetworkFails(t *testing.T) {
 		says       string
 	}{
 		"taken":    {[]string{"ip4_addr=eth0|10.98.0.2/24"}, fault.Busy, "jail holder has it"},
+		"bridges":  {[]string{"ip4_addr=eth0|10.98.0.1/24"}, fault.Exists, "'s own"},
+		"two":      {[]string{"ip4_addr=eth0|10.98.0.3/24,eth0|10.98.0.2/24"}, fault.Busy, "jail holder has it"},
 		"router":   {[]string{"ip4_addr=eth0|10.98.0.3/24", "defaultrouter=192.0.2.1"}, fault.Invalid, "is in no interface's network"},
 		"loopback": {[]string{"interfaces=eth0:lo"}, fault.Invalid, "cannot be the name"},
 		"missing":  {[]string{"ip4_addr=eth1|10.98.0.3/24"}, fault.Invalid, "there is no interface eth1"},
