@@ -176,6 +176,12 @@ func (g *JailGenerator) DestroySnapshot(name string) events.Op[struct{}] {
 	return g.h.keeper.DestroySnapshot(g.name, storage.SnapshotName(name)).With(g.h.preset...)
 }
 
+// Diff tells what is not the same in the jail's files at the snapshot from and at the snapshot to, or now if to is empty.
+// It changes nothing, and the jail may run.
+func (g *JailGenerator) Diff(from, to string) events.Op[[]storage.Difference] {
+	return g.h.keeper.Diff(g.name, storage.SnapshotName(from), storage.SnapshotName(to)).With(g.h.preset...)
+}
+
 // Rollback returns the jail's files to the snapshot named and to no other.
 func (g *JailGenerator) Rollback(snapshot string, o RollbackOptions) events.Op[struct{}] {
 	return g.h.keeper.Rollback(g.name, storage.SnapshotName(snapshot), o).With(g.h.preset...)

@@ -108,6 +108,11 @@ func (j *Jail) Revert(ctx context.Context, version int) ([]jail.Changed, error) 
 // Versions lists what the jail's configuration was and is; see [JailGenerator.Versions].
 func (j *Jail) Versions(ctx context.Context) ([]jail.Version, error) { return j.g.Versions(ctx) }
 
+// Diff tells what is not the same in two states of the jail's files; see [JailGenerator.Diff].
+func (j *Jail) Diff(ctx context.Context, from, to string) ([]storage.Difference, error) {
+	return j.g.Diff(from, to).Do(ctx)
+}
+
 // Promote makes the jail the owner of what it shares with the one it was cloned from; see [JailGenerator.Promote].
 func (j *Jail) Promote(ctx context.Context) error {
 	_, err := j.g.Promote().Do(ctx)

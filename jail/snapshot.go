@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -65,6 +66,29 @@ func (p *Rollback) AppendAttrs(dst []slog.Attr) []slog.Attr {
 	return append(snapshotAttr(dst, p.Snapshot), slog.Bool("destroy_newer", p.DestroyNewer))
 }
 
+// Diff is the payload of a comparison of two states of a jail's files.
+type Diff struct {
+	Subject
+	From storage.SnapshotName // the first of the two
+	To   storage.SnapshotName // the second; empty: the present state
+}
+
+// EventType is jail.diff.
+func (*Diff) EventType() string { return "jail.diff" }
+
+// EventTitle is for people.
+func (p *Diff) EventTitle() string {
+	if p.To == "" {
+		return fmt.Sprintf("compare %s@%s with %s", p.Jail, p.From, p.Jail)
+	}
+	return fmt.Sprintf("compare %s@%s with %s@%s", p.Jail, p.From, p.Jail, p.To)
+}
+
+// AppendAttrs lists the snapshots.
+func (p *Diff) AppendAttrs(dst []slog.Attr) []slog.Attr {
+	return append(dst, slog.String("from", string(p.From)), slog.String("to", string(p.To)))
+}
+
 // RollbackOptions say what a rollback may cost.
 type RollbackOptions struct {
 	DestroyNewer bool // destroy the snapshots that are newer than the one named
@@ -100,6 +124,28 @@ func (k *Keeper) Rollback(jail Name, n storage.SnapshotName, o RollbackOptions) 
 		return none, k.change(s, "rollback", jail, func(ctx context.Context, running bool) (storage.Change, error) {
 			return k.Storage.Rollback(ctx, storage.Jail(jail), n, storage.RollbackOptions{Running: running, DestroyNewer: o.DestroyNewer})
 		})
+	})
+}
+
+// Diff tells what is not the same in two states of the jail's files: that of a snapshot and that of another one or, if to is
+// empty, the present one. The jail may run. The value is in the order of the paths.
+func (k *Keeper) Diff(jail Name, from, to storage.SnapshotName) events.Op[[]storage.Difference] {
+	return events.New(&Diff{Subject{jail}, from, to}, func(s events.Step) ([]storage.Difference, error) {
+		const op = "diff"
+		driver, can := k.Storage.(storage.Differ)
+		if !can {
+			return nil, refused(op, jail, fault.Unsupported("comparing the states of a jail", "ZFS or layers"))
+		}
+		var look func(context.Context) ([]storage.Difference, error)
+		err := k.change(s, op, jail, func(ctx context.Context, _ bool) (c storage.Change, err error) {
+			c, look, err = driver.Compare(ctx, storage.Jail(jail), from, to)
+			return c, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		all, err := look(s.Context())
+		return all, refused(op, jail, err)
 	})
 }
 

@@ -28,7 +28,7 @@ what repairs it.
 
 Columns are ` + strings.Join(jailColumns(), ", ") + `, and every property.
 patch is the patch level of the release that a jail runs (ioc fetch --update), newer the newest one if it runs another.
-used, referenced, available and snapshots take a look at all files, which takes its time.
+used, referenced, available and snapshots take a look at all files, which takes its time; refer and avail are other names of two.
 In JSON and YAML sizes are bytes, times are RFC 3339 in UTC, and what is not known is null; columns are
 added at times, but none changes its meaning.
 
@@ -123,7 +123,8 @@ func (c *call) listJails(host *ioc.Host, g *grid, terms []string, templates, lon
 // jailColumns lists what is known of a jail beside its properties.
 func jailColumns() []string {
 	return []string{
-		"address", "available", "created", "dir", "health_state", "name", "newer", "note", "origin", "patch", "pid", "reason", "referenced", "remedy",
+		"address", "avail", "available", "created", "dir", "health_state", "name", "newer", "note", "origin", "patch", "pid",
+		"reason", "refer", "referenced", "remedy",
 		"running", "snapshots", "started", "state", "used",
 	}
 }
@@ -185,7 +186,7 @@ func jailColumn(i *jail.Info, column string, m *measurer) cell {
 		return words(note(i))
 	case "dir":
 		return words(i.Dir)
-	case "used", "referenced", "available", "snapshots":
+	case "used", "referenced", "refer", "available", "avail", "snapshots":
 		return m.column(i.Name, column)
 	}
 	return property(column, i.Value(column))
@@ -240,7 +241,7 @@ func (m *measurer) column(name jail.Name, column string) cell {
 		return cell{}
 	case column == "used":
 		return octets(u.Used)
-	case column == "referenced":
+	case column == "referenced", column == "refer":
 		return octets(u.Referenced)
 	}
 	return octets(u.Available)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"path"
 	"strings"
 	"time"
 
@@ -20,14 +21,14 @@ not part of a snapshot.`,
 ioc snapshot rollback web@before-upgrade`,
 		Args: c.unknownSnapshot,
 	}, func(cmd *cobra.Command, _ []string) error { return cmd.Help() })
-	cmd.AddCommand(c.snapshotList(), c.snapshotCreate(), c.snapshotRemove(), c.snapshotRollback())
+	cmd.AddCommand(c.snapshotList(), c.snapshotCreate(), c.snapshotRemove(), c.snapshotRollback(), c.snapshotDiff())
 	return cmd
 }
 
 // unknownSnapshot refuses what is no command below snapshot.
 func (*call) unknownSnapshot(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return misuse(cmd, "%s is neither list, create, remove nor rollback", quote(args[0]))
+		return misuse(cmd, "%s is neither list, create, remove, rollback nor diff", quote(args[0]))
 	}
 	return nil
 }
@@ -140,6 +141,60 @@ since then is lost. If there are newer snapshots it is refused, unless they may 
 	cmd.Flags().BoolVarP(&o.DestroyNewer, "force", "f", false, "destroy the snapshots that are newer")
 	return cmd
 }
+
+func (c *call) snapshotDiff() *cobra.Command {
+	var g grid
+	cmd := c.command(&cobra.Command{
+		Use:   "diff [OPTIONS] JAIL@SNAPSHOT [SNAPSHOT]",
+		Short: "show what has changed in a jail's files since a snapshot",
+		Long: `Shows what is not the same in a jail's files at a snapshot and now, or at a second snapshot: a + before what was
+added, a - before what was removed, an M before what was changed, in its content, its owner or its mode. It takes a look at
+all files. The jail may run. Columns are ` + strings.Join(diffColumns(), ", ") + `.`,
+		Example: `ioc snapshot diff web@before-upgrade
+ioc snapshot diff web@monday tuesday
+ioc snapshot diff --format json web@monday`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 2 {
+				return misuse(cmd, "two states can be compared, not %d", len(args))
+			}
+			return snapshotOperand(cmd, args[:min(len(args), 1)])
+		},
+	}, func(cmd *cobra.Command, args []string) error {
+		if err := g.check(cmd); err != nil {
+			return err
+		}
+		if err := g.chooseOf([]string{"change", "path"}, diffColumns()); err != nil {
+			return err
+		}
+		j, from, err := c.jailAt(args[0])
+		if err != nil {
+			return err
+		}
+		to := ""
+		if len(args) == 2 {
+			to = strings.TrimPrefix(strings.TrimPrefix(args[1], j.Name()), "@")
+		}
+		all, err := watch(c, j.Diff(from, to))
+		if err != nil || c.events == modeNDJSON {
+			return err
+		}
+		fill(&g, all, func(d storage.Difference, column string) cell {
+			switch column {
+			case "how":
+				return words(string(d.How))
+			case "path":
+				return words(path.Join("/", d.Path))
+			}
+			return words(map[storage.How]string{storage.Added: "+", storage.Removed: "-", storage.Altered: "M"}[d.How])
+		})
+		c.print(g.String())
+		return nil
+	})
+	g.addFlags(cmd)
+	return cmd
+}
+
+func diffColumns() []string { return []string{"change", "how", "path"} }
 
 // snapshotOperand wants one argument that names a snapshot.
 func snapshotOperand(cmd *cobra.Command, args []string) error {

@@ -15,7 +15,7 @@ import (
 )
 
 // thinTests are the tests of an ordinary run in a world that is slow.
-const thinTests = "Fill CloneOfJail Rollback DestroySnapshot Rename Destroy Refused UsedSince Effects Deferred"
+const thinTests = "Fill CloneOfJail Rollback DestroySnapshot Diff Rename Destroy Refused UsedSince Effects Deferred"
 
 // Run runs the suite; fresh makes a new, empty world.
 func Run(t *testing.T, fresh func(t testing.TB) World) {
@@ -34,6 +34,7 @@ func Run(t *testing.T, fresh func(t testing.TB) World) {
 		{"Snapshot", (*suite).snapshot},
 		{"Rollback", (*suite).rollback},
 		{"DestroySnapshot", (*suite).destroySnapshot},
+		{"Diff", (*suite).diff},
 		{"WrittenSince", (*suite).writtenSince},
 		{"Rename", (*suite).rename},
 		{"Destroy", (*suite).destroy},

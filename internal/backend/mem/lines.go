@@ -36,10 +36,7 @@ func (t *tree) lines() []string {
 	for _, name := range names {
 		i := t.names[name]
 		n := t.nodes[i]
-		line := fmt.Sprintf("%q %v %d:%d %d %x %q %v %d:%d", name, n.attr.Mode, n.attr.UID, n.attr.GID, n.size, n.sum[:4], n.target, n.attr.Xattrs, n.major, n.minor)
-		if n.attr.Mode.IsRegular() {
-			line += n.attr.ModTime.String()
-		}
+		line := fmt.Sprintf("%q %s", name, n.line())
 		if f, ok := first[i]; ok {
 			line += " = " + f
 		}
@@ -47,4 +44,13 @@ func (t *tree) lines() []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// line is all that is kept of a file but its names.
+func (n *node) line() string {
+	line := fmt.Sprintf("%v %d:%d %d %x %q %v %d:%d", n.attr.Mode, n.attr.UID, n.attr.GID, n.size, n.sum[:4], n.target, n.attr.Xattrs, n.major, n.minor)
+	if n.attr.Mode.IsRegular() {
+		line += n.attr.ModTime.String()
+	}
+	return line
 }

@@ -49,7 +49,10 @@ type past struct {
 	snaps []snapshot
 }
 
-var _ storage.Driver = (*World)(nil)
+var (
+	_ storage.Driver = (*World)(nil)
+	_ storage.Differ = (*World)(nil)
+)
 
 // New returns an empty world. now is its clock; nil is the system's.
 func New(now func() time.Time) *World {

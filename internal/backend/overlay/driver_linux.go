@@ -32,7 +32,10 @@ type Driver struct {
 	mode func() mode
 }
 
-var _ storage.Driver = (*Driver)(nil)
+var (
+	_ storage.Driver = (*Driver)(nil)
+	_ storage.Differ = (*Driver)(nil)
+)
 
 // Open opens root and makes its directories where they are missing. What a killed process has left of
 // finding out what the kernel can do, which is no effect of any run, it removes.

@@ -133,7 +133,7 @@ func validID(s string) bool {
 // Clear is the effect that destroys a file system or a snapshot which nobody names, after the commit.
 type Clear struct {
 	Name string // as zfs has it
-	Was  string // its GUID
+	Was  string // its GUID; empty: its name was used once and is not used again
 }
 
 // EventType is the effect's name in events.
@@ -148,7 +148,7 @@ func (e *Clear) EventKey() string { return e.Name }
 // Do destroys it, if it still is the one that was found.
 func (e *Clear) Do(ctx context.Context) error {
 	rs, err := get(ctx, 0, e.Name)
-	if err != nil || rs.find(e.Name).get("guid") != e.Was {
+	if r := rs.find(e.Name); err != nil || r == nil || e.Was != "" && r.get("guid") != e.Was {
 		return err
 	}
 	if strings.Contains(e.Name, "@") {

@@ -22,6 +22,7 @@ var (
 	_ storage.Promoter = (*Driver)(nil)
 	_ storage.Guarder  = (*Driver)(nil)
 	_ storage.Tuner    = (*Driver)(nil)
+	_ storage.Differ   = (*Driver)(nil)
 )
 
 // Find says which ZFS file system is mounted at dir, or, for a name without a slash in front, where
@@ -86,6 +87,7 @@ func Register(r *events.Registry) {
 	events.Register[Guard](r, "zfs.guard.v1")
 	events.Register[Activate](r, "zfs.activate.v1")
 	events.Register[Clear](r, "zfs.clear.v1")
+	events.Register[Show](r, "zfs.show.v1")
 	events.Register[Tune](r, "zfs.tune.v1")
 	events.Register[WriteFile](r, "zfs.writefile.v1")
 }

@@ -56,6 +56,7 @@ func scenarios() []eventstest.Scenario {
 		{"rollback", func(h *ioc.Host) eventstest.Operation {
 			return eventstest.Run(web(h).Rollback("one", ioc.RollbackOptions{DestroyNewer: true}))
 		}},
+		{"diff", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(web(h).Diff("one", "two")) }},
 		{"rename", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(web(h).Rename("other")) }},
 		{"promote", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(h.JailGenerator("twin").Promote()) }},
 		{"destroy", func(h *ioc.Host) eventstest.Operation {
