@@ -115,11 +115,11 @@ func (d *DHCP) Do(ctx context.Context) error {
 	case ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return context.Cause(ctx)
 	case err != nil && !errors.Is(err, io.EOF):
-		return d.unanswered("the client does not end")
+		return d.unanswered()
 	case json.Unmarshal(line, &said) != nil:
 		return fault.New("ask", fault.Unavailable, "DHCP client", errors.New("it has ended: "+c.Said()))
 	case said.Granted == nil && said.Silent:
-		return d.unanswered(said.Error)
+		return d.unanswered()
 	case said.Granted == nil:
 		return fault.New("", said.Kind, "DHCP on "+d.Interface, errors.New(said.Error))
 	}
@@ -127,8 +127,8 @@ func (d *DHCP) Do(ctx context.Context) error {
 	return nil
 }
 
-func (d *DHCP) unanswered(why string) error {
-	return fault.New("", fault.Timeout, "DHCP on "+d.Interface, fmt.Errorf("no server has granted an address on bridge %s within %v: %s", d.Bridge, d.patience, why)).
+func (d *DHCP) unanswered() error {
+	return fault.New("", fault.Timeout, "DHCP on "+d.Interface, fmt.Errorf("no server has granted an address on bridge %s within %v", d.Bridge, d.patience)).
 		WithRemedy("see to it that a DHCP server is on the bridge, or let the jail have ip4_addr='" + d.Interface + "|auto'")
 }
 
