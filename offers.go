@@ -69,24 +69,25 @@ func (h *Host) Offers(o OfferOptions) events.Op[[]release.Offer] {
 		if h.sources.cache == nil {
 			return all, nil // a dry run
 		}
-		var failed []error
-		for _, name := range asked {
-			err := s.Do(&AskOffers{name}, func(s events.Step) error {
-				if slices.Contains(bootstrap.Names(), name) {
-					all = append(all, bootstrap.Offers(s.Context(), name)...)
-					return nil
-				}
-				found, err := published.Offers(s, name, published.Options{Cache: h.sources.cache, Mirror: o.Mirror})
-				all = append(all, found...)
-				return err
-			})
-			if err := s.Context().Err(); err != nil {
-				return nil, err
+		found := make([][]release.Offer, len(asked))
+		err = s.Group(func(g *events.Group) {
+			for i, name := range asked {
+				g.Go(&AskOffers{name}, func(s events.Step) (err error) {
+					if slices.Contains(bootstrap.Names(), name) {
+						found[i] = bootstrap.Offers(s.Context(), name)
+						return nil
+					}
+					found[i], err = published.Offers(s, name, published.Options{Cache: h.sources.cache, Mirror: o.Mirror})
+					return err
+				})
 			}
-			failed = append(failed, err)
+		}, events.Settle())
+		if stopped := s.Context().Err(); stopped != nil {
+			return nil, errors.Join(err, stopped)
 		}
+		all = slices.Concat(append(found, all)...)
 		slices.SortStableFunc(all, func(a, b release.Offer) int { return natural(a.Address, b.Address) })
-		if err := errors.Join(failed...); err != nil && len(all) == 0 {
+		if err != nil && len(all) == 0 {
 			return nil, fault.New("list", fault.Unknown, "", fmt.Errorf("nobody could be asked: %w", err))
 		}
 		return all, nil

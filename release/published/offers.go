@@ -114,6 +114,9 @@ func freebsdOffers(l *lookup, server string) (map[string]string, error) {
 	for _, dir := range l.dirs(server, "") {
 		all, err := l.listing(strings.TrimRight(dir, "/") + "/")
 		failed = errors.Join(failed, err)
+		if err != nil && !errors.Is(err, fault.NotFound) {
+			break // it will say nothing of the other one, either
+		}
 		for _, name := range all {
 			if branches().MatchString(name) {
 				found[name] = "FreeBSD " + name
