@@ -15,6 +15,7 @@ import (
 
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/events/eventstest"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/jail"
 )
@@ -297,5 +298,66 @@ func TestLinuxHealthOnce(t *testing.T) {
 	}
 	want(t, fault.Invalid, web.Set(map[string]string{"restart": "sometimes"}))
 	must(t, web.Stop(ioc.StopOptions{}))
+	nothingLeft(t, h)
+}
+
+// TestLinuxOutOfMemory tells once what the kernel killed: when a command has ended, by a monitor, and before a stop.
+func TestLinuxOutOfMemory(t *testing.T) {
+	h := realHost(t)
+	if f := h.Features(t.Context()).Sandbox; !f.Memory {
+		t.Skip("this host keeps no limits: ", f.Why["Memory"])
+	}
+	web := h.JailGenerator("web")
+	const greedy = "x=aaaaaaaa; while :; do x=$x$x; done"
+	must(t, web.Create(ioc.CreateOptions{Properties: map[string]string{"memoryuse": "32M"}}))
+	must(t, web.Start())
+	told := func(evs []events.Event) (n int64) {
+		for _, ev := range evs {
+			if p, ok := events.As[*jail.OutOfMemory](ev); ok && ev.Done() {
+				n += p.Killed
+			}
+		}
+		return n
+	}
+	evs, exit, err := eventstest.Record(t, web.Exec(command("/bin/sh", "-c", greedy)))
+	if err != nil || exit.Signal != syscall.SIGKILL || told(evs) != 1 {
+		t.Errorf("got %v, %v, and it told of %d:\n%s", exit, err, told(evs), eventstest.Outline(evs))
+	}
+	if evs, _, err = eventstest.Record(t, web.Exec(command("/bin/true"))); err != nil || told(evs) != 0 {
+		t.Errorf("got %v, and it told of %d once more", err, told(evs))
+	}
+	greed := func() {
+		t.Helper()
+		if _, err := output(h, "web", "/bin/sh -c '"+greedy+"'; true"); err != nil {
+			t.Error(err)
+		}
+	}
+	var kept bool
+	for o, err := range h.History(ioc.HistoryFilter{}) {
+		for ev, err := range h.Replay(o.Run.ID) {
+			kept = kept || err == nil && ev.Payload.EventType() == "jail.oom"
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !kept {
+		t.Error("the history does not have it")
+	}
+	greed() // its own end tells of it
+	if evs, _, err = eventstest.Record(t, web.Stop(ioc.StopOptions{})); err != nil || told(evs) != 0 {
+		t.Errorf("got %v, and it told of %d once more", err, told(evs))
+	}
+	must(t, web.Set(map[string]string{"exec_start": "/bin/sh -c '" + greedy + "'; true"}))
+	must(t, web.Start())
+	// What no command waits for is told by a monitor.
+	m := monitor(t, h)
+	m.says(t, "killed 1")
+	m.end()
+	<-m.over
+	must(t, web.Restart(ioc.StopOptions{}))
+	if evs, _, err = eventstest.Record(t, web.Stop(ioc.StopOptions{})); err != nil || told(evs) != 1 {
+		t.Errorf("got %v, and the stop told of %d", err, told(evs))
+	}
 	nothingLeft(t, h)
 }

@@ -70,6 +70,9 @@ func (k *Keeper) Exec(name Name, o ExecOptions) events.Op[sandbox.Exit] {
 		}
 		i.confine(&o.Process)
 		exit, err := k.session(s.Context(), s, i.Sandbox, o)
+		if err == nil {
+			err = k.tellKilled(s, "exec", &i)
+		}
 		return exit, refused("exec", name, err)
 	})
 }
