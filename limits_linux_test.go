@@ -1,12 +1,15 @@
 package ioc_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/fault"
 )
 
@@ -58,6 +61,164 @@ func TestLinuxLimitsLive(t *testing.T) {
 	}
 	must(t, web.Stop(ioc.StopOptions{}))
 	want(t, fault.NotSupported, web.Set(map[string]string{"wallclock": "5"}))
+	nothingLeft(t, h)
+}
+
+// TestLinuxLimitNames sets each of rctl's names: it is in force in the kernel's files, or refused with a reason.
+func TestLinuxLimitNames(t *testing.T) {
+	h := realHost(t)
+	disks, _ := filepath.Glob("/sys/block/[sv]d*/dev")
+	disk := ""
+	if len(disks) > 0 {
+		text, err := os.ReadFile(disks[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk = strings.TrimSpace(string(text))
+	}
+	i, err := h.JailGenerator("web").Info(t.Context())
+	if !errors.Is(err, fault.NotFound) {
+		t.Fatal(err)
+	}
+	f := h.Features(t.Context()).Sandbox
+	has := map[string]bool{"Memory": f.Memory, "PIDs": f.PIDs, "CPU": f.CPU, "CPUSet": f.CPUSet, "IO": f.IO && disk != "", "Swap": f.Swap}
+	type file struct{ name, text string }
+	all := map[string]struct {
+		value, next string // to begin with, and then while it runs
+		inside      string // what ulimit says of it in the jail
+		files       []file // one of them has this, with value
+		then        []file // as above, with next
+		refused     string
+	}{
+		"memoryuse":       {value: "64M", next: "96M", files: []file{{"memory.max", "67108864"}, {"memory.limit_in_bytes", "67108864"}}, then: []file{{"memory.max", "100663296"}, {"memory.limit_in_bytes", "100663296"}}},
+		"swapuse":         {value: "32M", next: "8M", files: []file{{"memory.swap.max", "33554432"}, {"memory.memsw.limit_in_bytes", "100663296"}}, then: []file{{"memory.swap.max", "8388608"}, {"memory.memsw.limit_in_bytes", "109051904"}}},
+		"maxproc":         {value: "40", next: "50", files: []file{{"pids.max", "30"}}, then: []file{{"pids.max", "50"}}}, // nthr is lower
+		"nthr":            {value: "30", next: "60", files: []file{{"pids.max", "30"}}, then: []file{{"pids.max", "50"}}},
+		"pcpu":            {value: "50", next: "75", files: []file{{"cpu.max", "50000 100000"}, {"cpu.cfs_quota_us", "50000"}}, then: []file{{"cpu.max", "75000 100000"}, {"cpu.cfs_quota_us", "75000"}}},
+		"cpuset":          {value: "0", next: "0-1", files: []file{{"cpuset.cpus", "0"}}, then: []file{{"cpuset.cpus", "0-1"}}},
+		"readbps":         {value: "1M", next: "2M", files: []file{{"io.max", disk + " rbps=1048576 wbps=3145728 riops=100 wiops=200"}, {"blkio.throttle.read_bps_device", disk + " 1048576"}}, then: []file{{"io.max", disk + " rbps=2097152 wbps=4194304 riops=101 wiops=201"}, {"blkio.throttle.read_bps_device", disk + " 2097152"}}},
+		"writebps":        {value: "3M", next: "4M", files: []file{{"io.max", disk + " rbps=1048576 wbps=3145728 riops=100 wiops=200"}, {"blkio.throttle.write_bps_device", disk + " 3145728"}}, then: []file{{"io.max", disk + " rbps=2097152 wbps=4194304 riops=101 wiops=201"}, {"blkio.throttle.write_bps_device", disk + " 4194304"}}},
+		"readiops":        {value: "100", next: "101", files: []file{{"io.max", disk + " rbps=1048576 wbps=3145728 riops=100 wiops=200"}, {"blkio.throttle.read_iops_device", disk + " 100"}}, then: []file{{"io.max", disk + " rbps=2097152 wbps=4194304 riops=101 wiops=201"}, {"blkio.throttle.read_iops_device", disk + " 101"}}},
+		"writeiops":       {value: "200", next: "201", files: []file{{"io.max", disk + " rbps=1048576 wbps=3145728 riops=100 wiops=200"}, {"blkio.throttle.write_iops_device", disk + " 200"}}, then: []file{{"io.max", disk + " rbps=2097152 wbps=4194304 riops=101 wiops=201"}, {"blkio.throttle.write_iops_device", disk + " 201"}}},
+		"coredumpsize":    {value: "1M", next: "2M", inside: "Max core file size"},
+		"cputime":         {value: "100", next: "200", inside: "Max cpu time"},
+		"datasize":        {value: "1G", next: "2G", inside: "Max data size"},
+		"memorylocked":    {value: "1M", next: "2M", inside: "Max locked memory"},
+		"openfiles":       {value: "77", next: "78", inside: "Max open files"},
+		"stacksize":       {value: "4M", next: "8M", inside: "Max stack size"},
+		"vmemoryuse":      {value: "8G", next: "9G", inside: "Max address space"},
+		"msgqqueued":      {value: "5", refused: "has nothing that counts it"},
+		"wallclock":       {value: "5", refused: "has nothing that counts it"},
+		"msgqsize":        {value: "1M", refused: "for each IPC namespace or file system"},
+		"nmsgq":           {value: "5", refused: "for each IPC namespace or file system"},
+		"nsem":            {value: "5", refused: "for each IPC namespace or file system"},
+		"nsemop":          {value: "5", refused: "for each IPC namespace or file system"},
+		"nshm":            {value: "5", refused: "for each IPC namespace or file system"},
+		"pseudoterminals": {value: "5", refused: "for each IPC namespace or file system"},
+		"shmsize":         {value: "1M", refused: "for each IPC namespace or file system"},
+	}
+	web := h.JailGenerator("web")
+	first, next := map[string]string{}, map[string]string{}
+	must(t, web.Create(ioc.CreateOptions{}))
+	for name, l := range all {
+		p, ok := config.Lookup(name)
+		switch {
+		case !ok || len(all) != 26: // rctl's 25, and cpuset
+			t.Fatalf("%s: there is none of that name, or there are %d", name, len(all))
+		case l.refused != "":
+			if err := want(t, fault.NotSupported, web.Set(map[string]string{name: l.value})); !strings.Contains(err.Error(), l.refused) {
+				t.Errorf("%s: got %v", name, err)
+			}
+		case p.Needs != "" && !has[p.Needs]:
+			want(t, fault.NotSupported, web.Set(map[string]string{name: l.value}))
+			t.Logf("%s: this host cannot: %s", name, f.Why[p.Needs])
+			delete(all, name)
+		default:
+			first[name], next[name] = l.value, l.next
+		}
+	}
+	must(t, web.Set(first))
+	must(t, web.Start())
+	if i, err = web.Info(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	holds := func(what string, any []file) {
+		t.Helper()
+		for _, dir := range i.Sandbox.Groups {
+			for _, f := range any {
+				text, err := os.ReadFile(filepath.Join(dir, f.name))
+				for line := range strings.Lines(string(text)) {
+					if err == nil && strings.TrimSpace(line) == f.text {
+						return
+					}
+				}
+			}
+		}
+		t.Errorf("%s: none of %v holds in %v", what, any, i.Sandbox.Groups)
+	}
+	check := func(then bool) {
+		t.Helper()
+		limits, err := output(h, "web", "cat /proc/self/limits")
+		if err != nil {
+			t.Error(err)
+		}
+		for name, l := range all {
+			value, files := l.value, l.files
+			if then {
+				value, files = l.next, l.then
+			}
+			switch {
+			case len(files) > 0:
+				holds(name, files)
+			case l.inside != "":
+				n, err := config.Limit(value, true)
+				if _, rest, found := strings.Cut(limits, l.inside); err != nil || !found || strings.Fields(rest)[0] != fmt.Sprint(n) {
+					t.Errorf("%s: want %d in:\n%s", name, n, limits)
+				}
+			}
+		}
+	}
+	check(false)
+	for _, c := range must(t, web.Set(next)) {
+		if c.Restart {
+			t.Errorf("%s wants a restart", c.Property)
+		}
+	}
+	check(true)
+	// All of them can be taken away while it runs.
+	none := map[string]string{}
+	for name := range next {
+		none[name] = ""
+	}
+	for _, c := range must(t, web.Set(none)) {
+		if c.Restart {
+			t.Errorf("%s wants a restart", c.Property)
+		}
+	}
+	must(t, web.Stop(ioc.StopOptions{}))
+	want(t, fault.Invalid, web.Set(map[string]string{"cpuset": "2-1"}))
+	nothingLeft(t, h)
+}
+
+// TestLinuxLeastProcesses enters a jail that may have as few processes as can be, and refuses fewer.
+func TestLinuxLeastProcesses(t *testing.T) {
+	h := realHost(t)
+	if f := h.Features(t.Context()).Sandbox; !f.PIDs {
+		t.Skip("this host keeps no limits: ", f.Why["PIDs"])
+	}
+	web := h.JailGenerator("web")
+	must(t, web.Create(ioc.CreateOptions{}))
+	for _, name := range []string{"maxproc", "nthr"} {
+		if err := want(t, fault.Invalid, web.Set(map[string]string{name: "15"})); !strings.Contains(err.Error(), "too low") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	must(t, web.Set(map[string]string{"maxproc": "16"}))
+	must(t, web.Start())
+	if got, err := output(h, "web", "echo entered"); err != nil || got != "entered" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	must(t, web.Stop(ioc.StopOptions{}))
 	nothingLeft(t, h)
 }
 

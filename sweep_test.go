@@ -111,7 +111,7 @@ func scenarios() []scenario {
 			return erase(g.Rollback("one", ioc.RollbackOptions{DestroyNewer: true}))
 		}), nil},
 		{"set", created, web(func(g *ioc.JailGenerator) operation {
-			return erase(g.Set(map[string]string{"notes": "x", "maxproc": "7"}))
+			return erase(g.Set(map[string]string{"notes": "x", "maxproc": "70"}))
 		}), nil},
 		{"revert", changed, web(func(g *ioc.JailGenerator) operation { return erase(g.Revert(1)) }), nil},
 		{"set-several", three, func(h *testHost) operation {

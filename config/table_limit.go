@@ -5,7 +5,14 @@ func limits() []Property {
 	works := group(topicLimit, Works, Later, lackFreeBSD, []Property{
 		{Name: "maxproc", Type: Count, When: AtStart, Needs: "PIDs", Help: "how many processes and threads the jail may have"},
 		{Name: "memoryuse", Type: Size, When: AtStart, Needs: "Memory", Help: "how much memory the jail may use"},
+		{Name: "cpuset", Type: List, When: AtStart, Needs: "CPUSet", Help: "the processors that the jail may use: 0-2,5"},
+		{Name: "nthr", Type: Count, When: AtStart, Needs: "PIDs", Help: "how many threads the jail may have; of this and maxproc the lower one holds"},
 		{Name: "pcpu", Type: Count, When: AtStart, Needs: "CPU", Unit: "percent of one processor", Help: "how much processor time the jail may use"},
+		{Name: "readbps", Type: Size, When: AtStart, Needs: "IO", Unit: "bytes per second", Help: "how fast the jail may read from each disk"},
+		{Name: "readiops", Type: Count, When: AtStart, Needs: "IO", Unit: "operations per second", Help: "how often the jail may read from each disk"},
+		{Name: "swapuse", Type: Size, When: AtStart, Needs: "Swap", Help: "how much swap space the jail may reserve or use"},
+		{Name: "writebps", Type: Size, When: AtStart, Needs: "IO", Unit: "bytes per second", Help: "how fast the jail may write to each disk"},
+		{Name: "writeiops", Type: Count, When: AtStart, Needs: "IO", Unit: "operations per second", Help: "how often the jail may write to each disk"},
 	})
 	works = append(works, group(topicLimit, Works, Later, lackFreeBSD, []Property{
 		{Name: "coredumpsize", Type: Size, Help: "the largest core dump of each process that begins from then on"},
@@ -16,25 +23,18 @@ func limits() []Property {
 		{Name: "stacksize", Type: Size, Help: "the largest stack of each process that begins from then on"},
 		{Name: "vmemoryuse", Type: Size, Help: "how much address space each process that begins from then on may use"},
 	})...)
-	never := group(topicLimit, Never, Later, "Linux has nothing that counts it", []Property{
+	never := group(topicLimit, Never, Later, "the kernel of Linux has nothing that counts it", []Property{
 		{Name: "msgqqueued", Type: Count, When: AtStart, Help: "how many System V messages may be queued"},
 		{Name: "wallclock", Type: Seconds, When: AtStart, Help: "how long the jail's processes may run"},
 	})
-	later := group(topicLimit, Later, Later, "ioc does not set this limit", []Property{
-		{Name: "cpuset", Help: "the processors that the jail may use"},
+	later := group(topicLimit, Later, Later, "Linux has it for each IPC namespace or file system, and ioc does not set it", []Property{
 		{Name: "msgqsize", Type: Size, Help: "the largest System V message queue"},
 		{Name: "nmsgq", Type: Count, Help: "how many System V message queues there may be"},
 		{Name: "nsem", Type: Count, Help: "how many System V semaphores there may be"},
 		{Name: "nsemop", Type: Count, Help: "how many System V semaphores one call may change"},
 		{Name: "nshm", Type: Count, Help: "how many System V shared memory segments there may be"},
-		{Name: "nthr", Type: Count, Help: "how many threads the jail may have"},
 		{Name: "pseudoterminals", Type: Count, Help: "how many pseudo terminals there may be"},
-		{Name: "readbps", Type: Size, Unit: "bytes per second", Help: "how fast the jail may read from disks"},
-		{Name: "readiops", Type: Count, Unit: "operations per second", Help: "how often the jail may read from disks"},
 		{Name: "shmsize", Type: Size, Help: "how much System V shared memory there may be"},
-		{Name: "swapuse", Type: Size, Help: "how much swap space the jail may reserve or use"},
-		{Name: "writebps", Type: Size, Unit: "bytes per second", Help: "how fast the jail may write to disks"},
-		{Name: "writeiops", Type: Count, Unit: "operations per second", Help: "how often the jail may write to disks"},
 	})
 	for i := range later {
 		later[i].When = AtStart

@@ -185,6 +185,11 @@ func meaning(key, value string) (err error) {
 		_, err = parseDepends(value)
 	case isCheck(key):
 		_, err = parseCheck(value)
+	case key == "maxproc" || key == "nthr":
+		n, _ := config.Limit(value, false) // it has been checked
+		err = enough(n)
+	case key == cpuset:
+		err = parseProcessors(value)
 	case key == restart && !slices.Contains(policies(), value):
 		err = fault.New("", fault.Invalid, "", fmt.Errorf("%q: it is no policy", value)).WithRemedy("write " + strings.Join(policies(), ", "))
 	}

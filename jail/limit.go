@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/libioc/ioc/config"
@@ -13,7 +14,8 @@ import (
 	"github.com/libioc/ioc/sandbox"
 )
 
-// ofAll are the limits of a jail as a whole.
+// ofAll are the limits of a jail as a whole that are numbers. Linux counts threads as it counts processes: of maxproc and
+// nthr the lower one holds.
 var ofAll = []struct {
 	property string
 	sized    bool
@@ -21,18 +23,43 @@ var ofAll = []struct {
 	of       func(*sandbox.Resources) *int64
 }{
 	{"memoryuse", true, 1, func(r *sandbox.Resources) *int64 { return &r.Memory }},
+	{"swapuse", true, 1, func(r *sandbox.Resources) *int64 { return &r.Swap }},
 	{"maxproc", false, 1, func(r *sandbox.Resources) *int64 { return &r.PIDs }},
+	{"nthr", false, 1, func(r *sandbox.Resources) *int64 { return &r.PIDs }},
 	{"pcpu", false, 10, func(r *sandbox.Resources) *int64 { return &r.MilliCPU }}, // a percent is ten thousandths
+	{"readbps", true, 1, func(r *sandbox.Resources) *int64 { return &r.ReadBPS }},
+	{"readiops", false, 1, func(r *sandbox.Resources) *int64 { return &r.ReadIOPS }},
+	{"writebps", true, 1, func(r *sandbox.Resources) *int64 { return &r.WriteBPS }},
+	{"writeiops", false, 1, func(r *sandbox.Resources) *int64 { return &r.WriteIOPS }},
 }
+
+// cpuset is the limit of a jail as a whole that is a list.
+const cpuset = "cpuset"
 
 // isOfAll tells whether a property limits a jail as a whole.
 func isOfAll(property string) bool {
+	if property == cpuset {
+		return true
+	}
 	for _, limit := range ofAll {
 		if limit.property == property {
 			return true
 		}
 	}
 	return false
+}
+
+// leastProcesses is the lowest limit of processes and threads. What ioc begins in a jail has a few threads until the program runs:
+// with fewer nobody could enter the jail, nor start it.
+const leastProcesses = 16
+
+// enough refuses a limit of processes that is too low.
+func enough(n int64) error {
+	if n >= leastProcesses {
+		return nil
+	}
+	return fault.New("", fault.Invalid, "", fmt.Errorf("%d is too low: nobody could enter the jail", n)).
+		WithRemedy(fmt.Sprintf("allow at least %d", leastProcesses))
 }
 
 // resources are the limits of a jail as a whole.
@@ -49,7 +76,20 @@ func (k *Keeper) resources(i *Info) (r sandbox.Resources, err error) {
 		if err := k.supported(limit.property); err != nil {
 			return r, err
 		}
-		*limit.of(&r) = n * limit.unit
+		at := limit.of(&r)
+		if n *= limit.unit; *at == 0 || n < *at {
+			*at = n
+		}
+	}
+	if r.CPUs = i.value(cpuset); r.CPUs != "" {
+		if err := k.supported(cpuset); err != nil {
+			return r, err
+		}
+	}
+	if r.PIDs > 0 {
+		if err := enough(r.PIDs); err != nil {
+			return r, fault.New("property", fault.Invalid, "maxproc", err)
+		}
 	}
 	return r, nil
 }
@@ -123,4 +163,21 @@ func (k *Keeper) relimit(i *Info, file []byte, changed []Changed) (events.Effect
 		}
 	}
 	return effect, nil
+}
+
+// parseProcessors reads a list like 0-2,5.
+func parseProcessors(value string) error {
+	for part := range strings.SplitSeq(value, ",") {
+		first, last, ranged := strings.Cut(part, "-")
+		from, err := strconv.ParseUint(first, 10, 16)
+		to := from
+		if ranged && err == nil {
+			to, err = strconv.ParseUint(last, 10, 16)
+		}
+		if err != nil || to < from {
+			return fault.New("", fault.Invalid, "", fmt.Errorf("%q: it is no processor, and no range of them", part)).
+				WithRemedy("write numbers and ranges: 0-2,5")
+		}
+	}
+	return nil
 }

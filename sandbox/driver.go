@@ -102,6 +102,9 @@ type Features struct {
 	Memory         bool // Resources.Memory is honoured
 	PIDs           bool // Resources.PIDs is honoured
 	CPU            bool // Resources.MilliCPU is honoured
+	CPUSet         bool // Resources.CPUs is honoured
+	IO             bool // Resources.ReadBPS and its like are honoured
+	Swap           bool // Resources.Swap is honoured
 	Freeze         bool // the driver is a Freezer
 	Why            map[string]string
 }

@@ -98,4 +98,10 @@ type Resources struct {
 	Memory   int64 `json:",omitempty"` // bytes
 	PIDs     int64 `json:",omitempty"` // processes and threads
 	MilliCPU int64 `json:",omitempty"` // thousandths of one processor
+
+	Swap int64  `json:",omitempty"` // bytes of swap space
+	CPUs string `json:",omitempty"` // the processors that may be used, as cpuset(7) lists them: "0-2,5"
+
+	// Bytes and operations in a second, for each disk of the host by itself.
+	ReadBPS, WriteBPS, ReadIOPS, WriteIOPS int64 `json:",omitempty"`
 }

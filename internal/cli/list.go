@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,7 @@ what repairs it.
 Columns are ` + strings.Join(jailColumns(), ", ") + `, and every property.
 patch is the patch level of the release that a jail runs (ioc fetch --update), newer the newest one if it runs another.
 used, referenced, available and snapshots take a look at all files, which takes its time; refer and avail are other names of two.
+cpu, memory, processes and time are what a running jail uses, as ioc top shows it: cpu is in percent of one processor since the start.
 In JSON and YAML sizes are bytes, times are RFC 3339 in UTC, and what is not known is null; columns are
 added at times, but none changes its meaning.
 
@@ -123,9 +125,8 @@ func (c *call) listJails(host *ioc.Host, g *grid, terms []string, templates, lon
 // jailColumns lists what is known of a jail beside its properties.
 func jailColumns() []string {
 	return []string{
-		"address", "avail", "available", "created", "dir", "health_state", "name", "newer", "note", "origin", "patch", "pid",
-		"reason", "refer", "referenced", "remedy",
-		"running", "snapshots", "started", "state", "used",
+		"address", "avail", "available", "cpu", "created", "dir", "health_state", "memory", "name", "newer", "note", "origin", "patch", "pid",
+		"processes", "reason", "refer", "referenced", "remedy", "running", "snapshots", "started", "state", "time", "used",
 	}
 }
 
@@ -186,6 +187,8 @@ func jailColumn(i *jail.Info, column string, m *measurer) cell {
 		return words(note(i))
 	case "dir":
 		return words(i.Dir)
+	case "cpu", "memory", "processes", "time":
+		return m.now(i).column(column)
 	case "used", "referenced", "refer", "available", "avail", "snapshots":
 		return m.column(i.Name, column)
 	}
@@ -198,10 +201,11 @@ type measurer struct {
 	host *ioc.Host
 	seen map[jail.Name]*storage.Usage // nil: it could not be measured
 	last map[string]string            // the newest patch level of a release
+	uses map[jail.Name]sample         // of those that run
 }
 
 func (c *call) measurer(host *ioc.Host) *measurer {
-	return &measurer{c, host, map[jail.Name]*storage.Usage{}, map[string]string{}}
+	return &measurer{c, host, map[jail.Name]*storage.Usage{}, map[string]string{}, map[jail.Name]sample{}}
 }
 
 // newer is the newest patch level of a release, if that is another one.
@@ -217,6 +221,23 @@ func (m *measurer) newer(name string) cell {
 		m.last[name] = last
 	}
 	return words(last)
+}
+
+// now is what a jail uses at the moment, if it runs: it is asked once.
+func (m *measurer) now(i *jail.Info) sample {
+	if s, ok := m.uses[i.Name]; ok {
+		return s
+	}
+	s := sample{Info: *i, percent: -1}
+	s.CPU, s.Memory, s.Processes = -1, -1, -1
+	if i.State == jail.Running {
+		if u, err := m.host.JailGenerator(string(i.Name)).Measure(m.c.ctx); err == nil {
+			s.Usage, s.at = u, time.Now()
+			s = s.after(sample{at: s.Started})
+		}
+	}
+	m.uses[i.Name] = s
+	return s
 }
 
 // column gives one column; of a broken jail it is not known.

@@ -29,7 +29,7 @@ func (c *call) top() *cobra.Command {
 		Long: `Shows processor time, memory and processes of the jails that run, once a second, until q or Ctrl-C is pressed;
 where standard output is no terminal, once. cpu is in percent of one processor since the last look, at the first one
 since the start; time is the processor time since the start, memory is without what the kernel could give back at
-once. Columns are ` + strings.Join(topColumns(), ", ") + `.
+once; maxproc, memoryuse and pcpu are the limits. Columns are ` + strings.Join(topColumns(), ", ") + `.
 
 ` + selectorHelp,
 		Example: `ioc top
@@ -70,7 +70,7 @@ ioc top -n 1 --format json`,
 }
 
 func topColumns() []string {
-	return []string{"cpu", "memory", "name", "pid", "processes", "started", "time"}
+	return []string{"cpu", "maxproc", "memory", "memoryuse", "name", "pcpu", "pid", "processes", "started", "time"}
 }
 
 // top looks at jails again and again.
@@ -121,10 +121,16 @@ func (t *top) since(s sample) sample {
 	if !ok || before.Started != s.Started || before.CPU > s.CPU {
 		before = sample{at: s.Started}
 	}
+	s = s.after(before)
+	t.last[s.Name] = s
+	return s
+}
+
+// after works out the percentage from an earlier sample.
+func (s sample) after(before sample) sample {
 	if s.percent = -1; s.CPU >= 0 && s.at.After(before.at) {
 		s.percent = 100 * float64(s.CPU-before.CPU) / float64(s.at.Sub(before.at))
 	}
-	t.last[s.Name] = s
 	return s
 }
 
@@ -134,9 +140,14 @@ func (s sample) column(name string) cell {
 		return words(string(s.Name))
 	case "pid":
 		return number(int64(s.Sandbox.PID))
+	case "maxproc", "memoryuse", "pcpu": // what may be used
+		return property(name, s.Value(name))
 	case "memory":
 		return octets(s.Memory)
 	case "processes":
+		if s.Processes < 0 {
+			return cell{}
+		}
 		return number(s.Processes)
 	case "started":
 		return moment(s.Started)

@@ -88,6 +88,8 @@ func (c *Cgroup) make(dir string) (err error) {
 		}
 		if dir == c.Unified && len(c.Controllers) > 0 {
 			err = c.enable(parent)
+		} else {
+			err = inherit(parent)
 		}
 		if err == nil {
 			err = os.Mkdir(dir, 0o755)
@@ -97,6 +99,26 @@ func (c *Cgroup) make(dir string) (err error) {
 		}
 	}
 	return err
+}
+
+// inherit gives a directory of the first version the processors and memory nodes of the one above, without which
+// nothing can be in it. Other directories have no such files.
+func inherit(dir string) error {
+	for _, name := range []string{"cpuset.mems", "cpuset.cpus"} {
+		file := filepath.Join(dir, name)
+		b, err := os.ReadFile(file)
+		if err != nil || strings.TrimSpace(string(b)) != "" || isUnified(dir) {
+			continue
+		}
+		above, err := os.ReadFile(filepath.Join(filepath.Dir(dir), name))
+		if err != nil {
+			return err
+		}
+		if err := writeFile(file, strings.TrimSpace(string(above))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // enable lets the controllers through to the jail's directory. That those of the base stay enabled

@@ -21,6 +21,7 @@ type groups struct {
 	unified hierarchy            // base empty: none that one may use
 	legacy  map[string]hierarchy // by controller
 	missing string               // why there is no unified one
+	disks   []string             // numbers of the disks whose use can be limited
 }
 
 // hierarchy is a mounted one.
@@ -93,7 +94,7 @@ func ownGroups() map[string]string {
 // highest directory above their own that they may write, because moving a process needs the right to write
 // the directory that both places are below.
 func findGroups(privileged bool) groups {
-	g := groups{legacy: map[string]hierarchy{}, missing: "no cgroup2 mount"}
+	g := groups{legacy: map[string]hierarchy{}, missing: "no cgroup2 mount", disks: findDisks()}
 	own := ownGroups()
 	for _, m := range readMounts("cgroup", "cgroup2") {
 		if m.kind == "cgroup2" {
@@ -109,11 +110,12 @@ func findGroups(privileged bool) groups {
 			continue
 		}
 		for c := range strings.SplitSeq(m.super, ",") {
-			if !slices.Contains([]string{"memory", "pids", "cpu"}, c) {
+			name, used := legacyControllers()[c]
+			if !used {
 				continue
 			}
 			if base := delegated(m, own[c], privileged); base != "" {
-				g.legacy[c] = hierarchy{base: base}
+				g.legacy[name] = hierarchy{base: base}
 			}
 		}
 	}
@@ -183,44 +185,28 @@ func (g *groups) plan(parent, name string, want sandbox.Resources) (*Cgroup, err
 	if g.unified.base != "" {
 		c.Unified = filepath.Join(g.unified.base, parent, name)
 	}
-	for _, l := range []struct {
-		controller string
-		value      int64
-		legacy     []Limit
-		unified    []Limit
-	}{
-		{
-			"memory", want.Memory,
-			[]Limit{{"memory.limit_in_bytes", strconv.FormatInt(want.Memory, 10)}},
-			[]Limit{{"memory.max", strconv.FormatInt(want.Memory, 10)}},
-		},
-		{
-			"pids", want.PIDs,
-			[]Limit{{"pids.max", strconv.FormatInt(want.PIDs, 10)}},
-			[]Limit{{"pids.max", strconv.FormatInt(want.PIDs, 10)}},
-		},
-		{
-			"cpu", want.MilliCPU, // of a period of 100 ms
-			[]Limit{{"cpu.cfs_period_us", "100000"}, {"cpu.cfs_quota_us", strconv.FormatInt(want.MilliCPU*100, 10)}},
-			[]Limit{{"cpu.max", strconv.FormatInt(want.MilliCPU*100, 10) + " 100000"}},
-		},
-	} {
-		if l.value == 0 {
+	if err := g.check(want); err != nil {
+		return nil, err
+	}
+	for _, k := range g.knobs(want) {
+		if !k.set {
 			continue
 		}
-		version, why := g.controller(l.controller)
+		version, why := g.can(k.name)
 		switch version {
 		case 1:
-			dir := filepath.Join(g.legacy[l.controller].base, parent, name)
+			dir := filepath.Join(g.legacy[k.controller].base, parent, name)
 			if !slices.Contains(c.Legacy, dir) {
 				c.Legacy = append(c.Legacy, dir)
 			}
-			c.limit(dir, l.legacy)
+			c.limit(dir, k.legacy)
 		case 2:
-			c.Controllers = append(c.Controllers, l.controller)
-			c.limit(c.Unified, l.unified)
+			if !slices.Contains(c.Controllers, k.controller) {
+				c.Controllers = append(c.Controllers, k.controller)
+			}
+			c.limit(c.Unified, k.unified)
 		default:
-			return nil, fault.Unsupported(l.controller+" limit", why)
+			return nil, fault.Unsupported(k.name+" limit", why)
 		}
 	}
 	if c.Unified == "" && len(c.Legacy) == 0 {

@@ -74,8 +74,15 @@ func (d *Driver) Features() sandbox.Features {
 		name  string
 		field *bool
 		ctl   string
-	}{{"Memory", &f.Memory, "memory"}, {"PIDs", &f.PIDs, "pids"}, {"CPU", &f.CPU, "cpu"}} {
-		_, why := h.groups().controller(c.ctl)
+	}{
+		{"Memory", &f.Memory, "memory"},
+		{"PIDs", &f.PIDs, "pids"},
+		{"CPU", &f.CPU, "cpu"},
+		{"CPUSet", &f.CPUSet, "cpuset"},
+		{"IO", &f.IO, "io"},
+		{"Swap", &f.Swap, "swap"},
+	} {
+		_, why := h.groups().can(c.ctl)
 		set(c.name, c.field, why == "", why)
 	}
 	set("Freeze", &f.Freeze, h.groups().unified.base != "", h.groups().missing)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,44 +43,89 @@ func (*Relimit) Volatile() bool { return true }
 // Limit plans other limits for a running jail, in the cgroups that it is in: which those are is decided when it is started.
 func (d *Driver) Limit(j sandbox.State, r sandbox.Resources) (events.Effect, error) {
 	l := &Relimit{Jail: j.ID}
-	for _, want := range []struct {
-		name            string
-		value           int64
-		legacy, unified string // files
-		none, nothing   string // no limit, in them
-		scale           int64
-		suffix          string // in the second
-	}{
-		{"memory", r.Memory, "memory.limit_in_bytes", "memory.max", "-1", "max", 1, ""},
-		{"pids", r.PIDs, "pids.max", "pids.max", "max", "max", 1, ""},
-		{"cpu", r.MilliCPU, "cpu.cfs_quota_us", "cpu.max", "-1", "max 100000", 100, " 100000"},
-	} {
+	g := d.host().groups()
+	if err := g.check(r); err != nil {
+		return nil, err
+	}
+	for _, k := range g.knobs(r) {
 		held := false
 		for _, dir := range j.Groups {
-			file, value, suffix := want.legacy, want.none, ""
-			if isUnified(dir) {
-				file, value, suffix = want.unified, want.nothing, want.suffix
+			limits := k.legacy
+			switch version2 := isUnified(dir); {
+			case version2 && k.set:
+				limits = k.unified
+			case version2:
+				limits = k.nothing
+			case !k.set:
+				limits = k.none
 			}
-			path := filepath.Join(dir, file)
-			now, err := os.ReadFile(path)
-			if errors.Is(err, os.ErrNotExist) {
-				continue
-			}
+			there, err := l.plan(dir, limits)
 			if err != nil {
-				return nil, cgroupError("read", path, err)
+				return nil, err
 			}
-			if held = true; want.value > 0 {
-				value = strconv.FormatInt(want.value*want.scale, 10) + suffix
-			}
-			if before := strings.TrimSpace(string(now)); before != value {
-				l.Set = append(l.Set, Setting{path, value, before})
-			}
+			held = held || there
 		}
-		if want.value > 0 && !held {
-			return nil, fault.Unsupported("a "+want.name+" limit for a jail that was started without one", "another start")
+		if k.set && !held {
+			return nil, fault.Unsupported("a "+k.name+" limit for a jail that was started without one", "another start")
 		}
 	}
+	l.inOrder()
 	return l, nil
+}
+
+// plan plans what changes in the files of a directory; false: it has not all of them.
+func (l *Relimit) plan(dir string, limits []Limit) (there bool, err error) {
+	for _, want := range limits {
+		path := filepath.Join(dir, want.File)
+		text, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, cgroupError("read", path, err)
+		}
+		if before := present(string(text), want); before != strings.TrimSpace(want.Value) {
+			if before == "" {
+				before = "\n" // the kernel wants something to be written
+			}
+			l.Set = append(l.Set, Setting{path, want.Value, before})
+		}
+	}
+	return len(limits) > 0, nil
+}
+
+// present is what a file says now, in the form in which it is written: all of it, or what it says of a disk.
+func present(text string, want Limit) string {
+	text = strings.TrimSpace(text)
+	disk, _, ofDisk := strings.Cut(want.Value, " ")
+	if ofDisk && strings.Contains(disk, ":") {
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); strings.HasPrefix(line, disk+" ") {
+				return line
+			}
+		}
+		if want.File == "io.max" {
+			return disk + " rbps=max wbps=max riops=max wiops=max"
+		}
+		return disk + " 0"
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 1<<62 { // how the first version says that there is none
+		return "-1"
+	}
+	return text
+}
+
+// inOrder lets the first version's limit of memory and swap space, which must not be lower than that of memory, be lifted
+// while the other one changes.
+func (l *Relimit) inOrder() {
+	const both = "memory.memsw.limit_in_bytes"
+	at := slices.IndexFunc(l.Set, func(s Setting) bool { return filepath.Base(s.Path) == both })
+	if at < 0 || l.Set[at].Before == "-1" {
+		return
+	}
+	last := l.Set[at]
+	l.Set = slices.Insert(l.Set, 0, Setting{last.Path, "-1", last.Before})
+	l.Set[at+1].Before = "-1"
 }
 
 // Do writes the new limits. The kernel refuses less memory than the jail has and cannot give back.
@@ -95,7 +141,7 @@ func (l *Relimit) Do(context.Context) error {
 // Undo writes the limits from before. A jail that is gone has none.
 func (l *Relimit) Undo(context.Context) error {
 	var all []error
-	for _, s := range l.Set {
+	for _, s := range slices.Backward(l.Set) {
 		if err := writeFile(s.Path, s.Before); err != nil && !errors.Is(err, os.ErrNotExist) {
 			all = append(all, cgroupError("limit", s.Path, err))
 		}
