@@ -19,9 +19,9 @@ type nurse struct {
 	failed bool         // the last one has stopped the jail and could not start it
 	check  <-chan time.Time
 
-	of    string // the start whose end is waited for
-	died  <-chan sandbox.Exit
-	leave func() // waits for it no more
+	of    string              // the start whose end is waited for
+	died  <-chan sandbox.Exit // closed without one: nobody could tell
+	leave func()              // waits for it no more
 }
 
 // attend returns when there is nothing more to do for the jail, or ctx is done.
@@ -35,6 +35,9 @@ func (n *nurse) attend(ctx context.Context) {
 				n.tell(told{err: refused("monitor", n.name, err)})
 			}
 			return
+		}
+		if i.State == Dead && n.of == i.Sandbox.Run && n.died != nil { // seen before it was told how it ended
+			n.ended(<-n.died)
 		}
 		why := i.wrong(n.exit)
 		if n.failed && i.State == Stopped && i.value(restart) != "no" {
@@ -70,8 +73,10 @@ func (n *nurse) look(ctx context.Context, i *Info) {
 	select {
 	case <-ctx.Done():
 	case <-again:
-	case n.exit = <-n.died:
-		n.of = "" // whoever is there next is another one
+	case exit, ok := <-n.died:
+		if n.ended(exit); !ok { // nobody can wait for it
+			n.of, n.died = i.Sandbox.Run, nil
+		}
 	case <-n.check:
 		n.ask(ctx, i)
 	}
@@ -84,17 +89,13 @@ func (n *nurse) wait(ctx context.Context, i *Info) {
 	}
 	n.leave()
 	waiting, leave := context.WithCancel(ctx)
-	died := make(chan sandbox.Exit)
+	died := make(chan sandbox.Exit, 1)
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		exit, err := n.Keeper.Sandbox.Wait(waiting, i.Sandbox)
-		if err != nil {
-			return
-		}
-		select {
-		case died <- exit:
-		case <-waiting.Done():
+		defer close(died)
+		if exit, err := n.Keeper.Sandbox.Wait(waiting, i.Sandbox); err == nil {
+			died <- exit
 		}
 	}()
 	n.of, n.died, n.exit = i.Sandbox.Run, died, sandbox.Exit{}
@@ -103,6 +104,9 @@ func (n *nurse) wait(ctx context.Context, i *Info) {
 		<-over
 	}
 }
+
+// ended notes how the jail ended that was waited for. Whoever is there next is another one.
+func (n *nurse) ended(exit sandbox.Exit) { n.of, n.exit = "", exit }
 
 // ask checks the jail's health, and plans the next check.
 func (n *nurse) ask(ctx context.Context, i *Info) {
