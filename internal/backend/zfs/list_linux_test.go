@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,7 @@ func TestCommands(t *testing.T) {
 		if err := do(); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
+		commands = slices.Compact(commands) // what was busy is asked again
 		if len(commands) != want {
 			t.Errorf("%s takes %d commands, want %d:\n%s", what, len(commands), want, strings.Join(commands, "\n"))
 		}
