@@ -36,6 +36,8 @@ type Keeper struct {
 
 	// Wait is how long an operation waits for a lock. Zero: it does not, and fails with fault.Busy.
 	Wait time.Duration
+
+	begun begun
 }
 
 // Locks keeps operations from each other. Take does not wait; the run that holds a name may take it

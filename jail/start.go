@@ -82,6 +82,9 @@ func (k *Keeper) start(name Name, properties map[string]string, first func(event
 		if i.alive {
 			return i.Sandbox, events.Skip("it is running")
 		}
+		if state, running := k.hasBegun(s, name); running {
+			return state, events.Skip("it is running")
+		}
 		if err := k.settle(s, &i); err != nil {
 			return sandbox.State{}, err
 		}
@@ -112,6 +115,7 @@ func (k *Keeper) start(name Name, properties map[string]string, first func(event
 		if err := k.attach(s, &i, spec, plan, &state); err != nil {
 			return sandbox.State{}, refused("start", name, err)
 		}
+		k.begun.note(s, name, state)
 		if err := k.begin(s, &i, spec.Root.Dir, state); err != nil {
 			return state, err
 		}
