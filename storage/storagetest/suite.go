@@ -53,9 +53,6 @@ func Run(t *testing.T, fresh func(t testing.TB) World) {
 			if spare && !slices.Contains(strings.Fields(thinTests), sub.name) {
 				t.Skip("it is left to a long run, IOC_LONG=1: each change takes its time here")
 			}
-			if spare {
-				t.Parallel()
-			}
 			w := fresh(t)
 			if !spare {
 				spare = thin(w)

@@ -210,6 +210,11 @@ func watch(daemon *os.Process, probe string) {
 				continue
 			}
 			fmt.Fprintln(os.Stderr, "zfs-fuse:", err)
+			if state, err := daemon.Wait(); err == nil {
+				fmt.Fprintln(os.Stderr, "zfs-fuse:", state)
+			}
+			text, _ := os.ReadFile(filepath.Join(dir, "zfs-fuse.log"))
+			fmt.Fprintf(os.Stderr, "%s", text)
 		case <-time.After(time.Minute):
 			fmt.Fprintln(os.Stderr, "zfs-fuse has not answered for a minute; it is ended, and the tests that wait for it fail")
 		}

@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct fuse_chan;
 struct fuse_session;
 int fuse_chan_fd(struct fuse_chan *ch);
+struct fuse_session *fuse_chan_session(struct fuse_chan *ch);
 struct fuse_chan *fuse_session_next_chan(struct fuse_session *se, struct fuse_chan *ch);
 void fuse_session_remove_chan(struct fuse_chan *ch);
 
@@ -58,14 +60,31 @@ ssize_t write(int fd, const void *buf, size_t size)
 
 /*
  * The descriptor is closed with the channel, and then once more by number, which may be another's by then. So the channel is
- * kept, some bytes for each unmount.
+ * kept, some bytes for each unmount. What another thread answers meanwhile is for nobody, and libfuse aborts over it.
  */
+static pthread_rwlock_t leaving = PTHREAD_RWLOCK_INITIALIZER;
+
 void fuse_session_destroy(struct fuse_session *se)
 {
 	void (*real)(struct fuse_session *) = dlsym(RTLD_NEXT, "fuse_session_destroy");
 	struct fuse_chan *ch = fuse_session_next_chan(se, NULL);
 
-	if (ch)
+	if (ch) {
+		pthread_rwlock_wrlock(&leaving);
 		fuse_session_remove_chan(ch);
+		pthread_rwlock_unlock(&leaving);
+	}
 	real(se);
+}
+
+int fuse_chan_send(struct fuse_chan *ch, const struct iovec iov[], size_t count)
+{
+	int (*real)(struct fuse_chan *, const struct iovec *, size_t) = dlsym(RTLD_NEXT, "fuse_chan_send");
+	int err = 0;
+
+	pthread_rwlock_rdlock(&leaving);
+	if (fuse_chan_session(ch))
+		err = real(ch, iov, count);
+	pthread_rwlock_unlock(&leaving);
+	return err;
 }
