@@ -2,6 +2,7 @@ package eventstest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/libioc/ioc/events"
 )
@@ -156,11 +157,18 @@ func (e *execution) runsAgree(f *fate) error {
 		return fmt.Errorf("entry %d was given up after %d failures, want %d", f.entry.no, failed, attempts)
 	case f.done && !f.skipped && f.entry.finished == 0:
 		return fmt.Errorf("entry %d is undone by the stream, and was not", f.entry.no)
-	case !f.done && f.entry.finished > 0 && broken == 0 && (e.p.FailAt == 0 || f.entry.undo.Nested == nil):
+	case !f.done && f.entry.finished > 0 && broken == 0 && (e.p.FailAt == 0 || !f.entry.undo.Nested.defers()):
 		// Else what it did may be done, and the journal has refused that what it deferred is to be kept.
 		return fmt.Errorf("entry %d is not undone by the stream, and was", f.entry.no)
 	}
 	return nil
+}
+
+// defers tells whether something in b, or below it, is deferred.
+func (b *Body) defers() bool {
+	return b != nil && slices.ContainsFunc(b.Do, func(it Item) bool {
+		return it.Kind == Defers || slices.ContainsFunc(it.Bodies, func(c Body) bool { return c.defers() })
+	})
 }
 
 func (e *execution) aborted() bool { return e.fired && e.p.Consumer.How == Aborts }
