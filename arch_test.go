@@ -61,8 +61,9 @@ internal/backend/linuxns/stage   : fault
 internal/backend/usernet     : events fault network internal/companion internal/run
 internal/backend/vethbridge  : doctor events fault network internal/companion
 internal/backend/all         : doctor events fault network storage sandbox internal/run internal/backend/...
-.                            : apply doctor events fault history selector config jail release release/bootstrap release/embedded release/oci release/published storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/nearest
+.                            : apply doctor events fault history selector config jail release release/bootstrap release/embedded release/oci release/published storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/natural internal/nearest
 internal/graph               :
+internal/natural             :
 internal/nearest             :
 internal/itest               :
 internal/itest/pool          :
@@ -71,7 +72,7 @@ internal/golden              :
 internal/view                : events fault
 internal/view/term           : events fault internal/view
 internal/view/svg            : events internal/view
-internal/cli                 : . apply doctor events fault history config jail journal release sandbox selector storage internal/nearest internal/view internal/view/term internal/view/svg
+internal/cli                 : . apply doctor events fault history config jail journal release sandbox selector storage internal/natural internal/nearest internal/view internal/view/term internal/view/svg
 cmd/ioc                      : internal/cli
 internal/bench               : . events fault journal sandbox storage internal/backend/linuxns internal/run
 `

@@ -9,6 +9,7 @@ import (
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/natural"
 	"github.com/libioc/ioc/release"
 	"github.com/libioc/ioc/release/bootstrap"
 	"github.com/libioc/ioc/release/published"
@@ -86,35 +87,10 @@ func (h *Host) Offers(o OfferOptions) events.Op[[]release.Offer] {
 			return nil, errors.Join(err, stopped)
 		}
 		all = slices.Concat(append(found, all)...)
-		slices.SortStableFunc(all, func(a, b release.Offer) int { return natural(a.Address, b.Address) })
+		slices.SortStableFunc(all, func(a, b release.Offer) int { return natural.Compare(a.Address, b.Address) })
 		if err != nil && len(all) == 0 {
 			return nil, fault.New("list", fault.Unknown, "", fmt.Errorf("nobody could be asked: %w", err))
 		}
 		return all, nil
 	}).With(h.preset...)
 }
-
-// natural compares names so that 3.9 comes before 3.21.
-func natural(a, b string) int {
-	for a != "" && b != "" {
-		na, nb := digits(a), digits(b)
-		if na > 0 && nb > 0 {
-			x, y := strings.TrimLeft(a[:na], "0"), strings.TrimLeft(b[:nb], "0")
-			if len(x) != len(y) {
-				return len(x) - len(y)
-			}
-			if c := strings.Compare(x, y); c != 0 {
-				return c
-			}
-			a, b = a[na:], b[nb:]
-			continue
-		}
-		if a[0] != b[0] {
-			return int(a[0]) - int(b[0])
-		}
-		a, b = a[1:], b[1:]
-	}
-	return len(a) - len(b)
-}
-
-func digits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }

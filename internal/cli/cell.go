@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/libioc/ioc/config"
+	"github.com/libioc/ioc/internal/natural"
 )
 
 // cell is one value of a grid: as people read it, as programs do, and how it compares with others of its column.
@@ -95,34 +96,7 @@ func (c cell) compare(o cell) int {
 		}
 		return 1
 	}
-	return natural(c.text, o.text)
-}
-
-// natural compares words so that web-2 comes before web-10.
-func natural(a, b string) int {
-	for a != "" && b != "" {
-		na, nb := digits(a), digits(b)
-		if na > 0 && nb > 0 {
-			x, y := strings.TrimLeft(a[:na], "0"), strings.TrimLeft(b[:nb], "0")
-			if len(x) != len(y) {
-				return len(x) - len(y)
-			}
-			if x != y {
-				return strings.Compare(x, y)
-			}
-			a, b = a[na:], b[nb:]
-			continue
-		}
-		if a[0] != b[0] {
-			return int(a[0]) - int(b[0])
-		}
-		a, b = a[1:], b[1:]
-	}
-	return len(a) - len(b)
-}
-
-func digits(s string) int {
-	return len(s) - len(strings.TrimLeft(s, "0123456789"))
+	return natural.Compare(c.text, o.text)
 }
 
 // json is the cell as a JSON value, which is one of YAML's, too.
