@@ -49,10 +49,11 @@ apply                        : config fault internal/nearest
 jail                         : doctor events fault config network selector release storage sandbox internal/atomicfile internal/format/fstab internal/graph internal/lock internal/nearest internal/transfer
 internal/format/fstab        :
 internal/filetree            : fault storage
+internal/smallfile           : events storage internal/atomicfile
 internal/transfer            : events fault release sandbox storage internal/filetree
 internal/backend/mem         : doctor events fault network storage sandbox
-internal/backend/overlay     : doctor events fault storage internal/atomicfile internal/filetree internal/lock internal/run
-internal/backend/zfs         : doctor events fault storage internal/atomicfile internal/filetree internal/run
+internal/backend/overlay     : doctor events fault storage internal/atomicfile internal/filetree internal/lock internal/run internal/smallfile
+internal/backend/zfs         : doctor events fault storage internal/atomicfile internal/filetree internal/run internal/smallfile
 internal/backend/zfs/scratch :
 internal/backend/linuxns     : doctor events fault sandbox internal/atomicfile internal/backend/linuxns/...
 internal/backend/linuxns/seccomp :

@@ -63,7 +63,7 @@ func write(path, previous string, data []byte, perm fs.FileMode) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // fill writes and closes f. Permissions come before the sync, so that the file never has its final
@@ -97,7 +97,7 @@ func keep(path, previous string) error {
 	if err := os.Rename(temp, previous); err != nil {
 		return errors.Join(err, removeIfThere(temp))
 	}
-	return errors.Join(removeIfThere(temp), syncDir(filepath.Dir(previous)))
+	return errors.Join(removeIfThere(temp), SyncDir(filepath.Dir(previous)))
 }
 
 // Sweep removes the temporary files that killed writers of path have left. It must be called under
@@ -128,6 +128,11 @@ func Sweep(path string) error {
 // tempPattern is what os.CreateTemp and Sweep call the temporary files of path.
 func tempPattern(path string) string { return "." + filepath.Base(path) + ".*.tmp" }
 
+// Remove removes path, which need not be there, and makes that durable.
+func Remove(path string) error {
+	return errors.Join(removeIfThere(path), SyncDir(filepath.Dir(path)))
+}
+
 func removeIfThere(path string) error {
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -135,8 +140,8 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// syncDir makes a rename in dir durable: fsync of the file alone says nothing about its name.
-func syncDir(dir string) error {
+// SyncDir makes the names in dir durable: fsync of a file alone says nothing about its name.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("written but not durable: %w", err)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/atomicfile"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -82,27 +83,18 @@ func move(ctx context.Context, from, to string) error {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	storage.Point(ctx, "renamed")
-	err = syncDir(filepath.Dir(to))
+	err = atomicfile.SyncDir(filepath.Dir(to))
 	if filepath.Dir(from) != filepath.Dir(to) {
-		err = errors.Join(err, syncDir(filepath.Dir(from)))
+		err = errors.Join(err, atomicfile.SyncDir(filepath.Dir(from)))
 	}
 	return err
 }
 
-// syncDir makes the names in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// syncDirs is syncDir for several. One after the other they cost little more than the first: what was
+// syncDirs makes the names in several directories durable. One after the other they cost little more than the first: what was
 // written before it is on the disk by then.
 func syncDirs(dirs ...string) error {
 	for _, dir := range dirs {
-		if err := syncDir(dir); err != nil {
+		if err := atomicfile.SyncDir(dir); err != nil {
 			return err
 		}
 	}
@@ -126,7 +118,7 @@ func syncFiles(dir string, names []string) error {
 	for _, f := range files {
 		failed = append(failed, f.Sync(), f.Close())
 	}
-	return errors.Join(append(failed, syncDir(dir))...)
+	return errors.Join(append(failed, atomicfile.SyncDir(dir))...)
 }
 
 func exists(path string) bool {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/atomicfile"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -75,7 +76,7 @@ func (e *Close) change(from, to os.FileMode) error {
 	if err := os.Chmod(e.Path, to); err != nil {
 		return fault.New("chmod", kindOf(err), e.Path, err)
 	}
-	return syncDir(filepath.Dir(e.Path))
+	return atomicfile.SyncDir(filepath.Dir(e.Path))
 }
 
 var _ events.Effect = (*Close)(nil)
