@@ -75,7 +75,7 @@ internal/view/term           : events fault internal/view
 internal/view/svg            : events internal/view
 internal/cli                 : . apply doctor events fault history config jail journal release sandbox selector storage internal/natural internal/nearest internal/view internal/view/term internal/view/svg
 cmd/ioc                      : internal/cli
-internal/bench               : . events fault journal sandbox storage internal/backend/linuxns internal/run
+internal/bench               : . events fault journal sandbox storage internal/backend/linuxns internal/backend/zfs/scratch internal/run
 `
 
 // planned are packages of rings that may be missing still; they leave this list when they have come.

@@ -3,6 +3,7 @@ package ioc
 import (
 	"context"
 
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/jail"
 	"github.com/libioc/ioc/sandbox"
 	"github.com/libioc/ioc/storage"
@@ -11,6 +12,15 @@ import (
 // Jails lists all jails in the order of their names. A broken one is among them, with the reason and
 // what repairs it, and breaks nobody else.
 func (h *Host) Jails(ctx context.Context) ([]jail.Info, error) { return h.keeper.List(ctx) }
+
+// Survey measures the files of all jails, by their names, and counts their snapshots. Where that takes as long as to measure one after
+// the other, it is fault.Unsupported.
+func (h *Host) Survey(ctx context.Context) (map[jail.Name]storage.Surveyed, error) {
+	if d, ok := h.backend.Storage.(storage.Surveyor); ok {
+		return d.Survey(ctx, storage.Jails)
+	}
+	return nil, fault.Unsupported("measuring all jails at once", "ZFS")
+}
 
 // Jail is the jail called name, which need not exist, for whoever wants things done: its methods
 // return when they are.

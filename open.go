@@ -115,11 +115,13 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		o.RollbackTimeout = 10 * time.Minute
 	}
 	h.sources = newSources(h.backend.Storage, newCache(h.root), o)
+	registry := h.registry()
 	h.keeper = &jail.Keeper{
 		Storage:  h.backend.Storage,
 		Sandbox:  h.backend.Sandbox,
 		Network:  h.backend.Network,
 		Locks:    h.locks,
+		Records:  records{j, registry},
 		Releases: h.sources,
 		Commands: h.backend.Commands,
 		Vitals:   h.vitals,
@@ -128,8 +130,6 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		ID:       h.id,
 		Wait:     o.Wait,
 	}
-	registry := h.registry()
-	h.keeper.Records = records{j, registry}
 	name, err := os.Hostname()
 	if err != nil { // it is for people who read a stream
 		name = "localhost"
@@ -168,7 +168,7 @@ func (h *Host) Features(ctx context.Context) Features {
 // registry knows every effect that a journal of this host may hold.
 func (h *Host) registry() *events.Registry {
 	r := events.NewRegistry()
-	h.keeper.Register(r)
+	jail.Register(r, h.locks, h.backend.Sandbox, h.backend.Commands, h.vitals)
 	h.backend.Register(r)
 	download.Register(r)
 	return r

@@ -110,7 +110,7 @@ func (k *Keeper) create(s events.Step, name Name, from storage.Origin, o CreateO
 	if _, err := k.Enter(s, "create", wants...); err != nil {
 		return Info{}, err
 	}
-	there, missing := k.Look(s.Context(), name)
+	there, missing := k.lookFor(s.Context(), name)
 	if o.Release != "" {
 		if is := there.Origin.Dataset; missing == nil && is.Kind == storage.Releases && release.Satisfies(is.Name, o.Release) {
 			from = is.Now() // what has come since makes no other jail of it
@@ -134,7 +134,43 @@ func (k *Keeper) create(s events.Step, name Name, from storage.Origin, o CreateO
 	if err := k.make(s, name, from, o, data, running); err != nil {
 		return Info{}, err
 	}
-	return k.Look(s.Context(), name)
+	return k.made(s.Context(), name, from)
+}
+
+// lookFor looks at a jail that is to be made, and most likely is not there.
+func (k *Keeper) lookFor(ctx context.Context, name Name) (Info, error) {
+	if kept, err := k.Records.Kept(Key(name)); kept == nil && err == nil {
+		if _, seen, can := k.glance(ctx, storage.Jail(name)); can && !seen {
+			return Info{}, fault.New("", fault.NotFound, "jail "+string(name), nil)
+		}
+	}
+	return k.Look(ctx, name)
+}
+
+// made looks at a jail that was made right now, and asks no more than it has to.
+func (k *Keeper) made(ctx context.Context, name Name, from storage.Origin) (Info, error) {
+	set := storage.Jail(name)
+	dir, seen, _ := k.glance(ctx, set)
+	if !seen {
+		return k.Look(ctx, name)
+	}
+	made := storage.Info{Dataset: set, Origin: from, Created: k.Now().UTC().Truncate(time.Second), Dir: dir}
+	return k.examine(ctx, made, k.defaults(ctx), nil, nil), nil
+}
+
+// glance tells where a dataset is if it is in sight; can is false where that has to be asked for.
+func (k *Keeper) glance(ctx context.Context, set storage.Dataset) (dir string, seen, can bool) {
+	g, can := k.Storage.(storage.Glancer)
+	if !can {
+		return "", false, false
+	}
+	all, err := g.Glance(ctx, set.Kind)
+	for _, s := range all {
+		if s.Name == set.Name {
+			return s.Dir, true, true
+		}
+	}
+	return "", false, err == nil
 }
 
 // make clones, with the configuration: a jail is there with it or not at all.
@@ -144,6 +180,11 @@ func (k *Keeper) make(s events.Step, name Name, from storage.Origin, o CreateOpt
 		Running: running, Thick: o.Thick,
 		Files: map[string][]byte{configFile: data.Encode(), fstabFile: {}},
 	})
+	if errors.Is(err, fault.Exists) { // it was out of sight, so there is something wrong with it
+		if there, look := k.Look(s.Context(), name); look == nil {
+			return same(&there, from, data)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -191,6 +232,9 @@ func (k *Keeper) needRelease(s events.Step, asked storage.Name, noFetch bool) (f
 func (k *Keeper) hold(s events.Step, name storage.Name, noFetch bool) error {
 	release := storage.Release(name)
 	missing := func() (bool, error) {
+		if _, seen, _ := k.glance(s.Context(), release); seen {
+			return false, nil
+		}
 		_, err := k.Storage.Stat(s.Context(), release)
 		if errors.Is(err, fault.NotFound) {
 			return true, nil

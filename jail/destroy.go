@@ -42,7 +42,7 @@ func (k *Keeper) Destroy(name Name, o DestroyOptions) events.Op[struct{}] {
 		if _, err := k.Enter(s, "destroy", Want{Dataset: jail}); err != nil {
 			return none, err
 		}
-		i, err := k.Look(s.Context(), name)
+		i, err := k.outside(s.Context(), name)
 		if err != nil {
 			return none, refused("destroy", name, err)
 		}
@@ -52,7 +52,7 @@ func (k *Keeper) Destroy(name Name, o DestroyOptions) events.Op[struct{}] {
 		plan, err := k.Storage.Destroy(s.Context(), jail, storage.DestroyOptions{})
 		gone := i.started && errors.Is(err, fault.NotFound) // all that is left of it is what its start did
 		if err != nil && !gone {
-			return none, refused("destroy", name, err)
+			return none, refused("destroy", name, k.missing(s.Context(), name, err))
 		}
 		if i.started {
 			if err := k.stop(s, &i, StopOptions{Force: true}); err != nil || gone {

@@ -155,7 +155,7 @@ func (k *Keeper) change(s events.Step, op string, jail Name, plan func(ctx conte
 	if _, err := k.Enter(s, op, Want{Dataset: d}); err != nil {
 		return err
 	}
-	i, err := k.Look(s.Context(), jail)
+	i, err := k.outside(s.Context(), jail)
 	if err != nil {
 		return refused(op, jail, err)
 	}
@@ -164,7 +164,7 @@ func (k *Keeper) change(s events.Step, op string, jail Name, plan func(ctx conte
 	}
 	c, err := plan(s.Context(), i.alive)
 	if err != nil {
-		return refused(op, jail, err)
+		return refused(op, jail, k.missing(s.Context(), jail, err))
 	}
 	if err := k.Claim(s, op, true, []storage.Dataset{d}, nil); err != nil {
 		return err

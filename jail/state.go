@@ -74,6 +74,25 @@ func (k *Keeper) Look(ctx context.Context, name Name) (Info, error) {
 	return k.examine(ctx, found, k.defaults(ctx), kept, keptErr), nil
 }
 
+// outside tells whether a jail runs, and what its start has left, before its storage is asked for a plan: whether there is such
+// a jail at all the plan says.
+func (k *Keeper) outside(ctx context.Context, name Name) (Info, error) {
+	if kept, err := k.Records.Kept(Key(name)); kept == nil && err == nil {
+		return Info{Name: name, State: Stopped}, nil
+	}
+	return k.Look(ctx, name)
+}
+
+// missing makes of the error of a plan the one that there is no such jail, if that is why.
+func (k *Keeper) missing(ctx context.Context, name Name, err error) error {
+	if errors.Is(err, fault.NotFound) {
+		if _, look := k.Look(ctx, name); look != nil {
+			return look
+		}
+	}
+	return err
+}
+
 // List gives all jails in the order of their names. A broken one is among them and breaks nobody else.
 func (k *Keeper) List(ctx context.Context) ([]Info, error) {
 	found, err := k.Storage.List(ctx, storage.Jails)

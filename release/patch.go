@@ -36,17 +36,36 @@ func Newest(ctx context.Context, d storage.Driver, n Name) (Name, error) {
 		}
 		return At(base, level), nil
 	}
-	sets, err := d.List(ctx, storage.Releases)
+	all, err := usable(ctx, d)
 	if err != nil {
 		return n, err
 	}
 	last := 0
-	for _, set := range sets {
-		if b, level := Patch(set.Dataset.Name); b == base && level > last && set.Broken == nil {
+	for _, name := range all {
+		if b, level := Patch(name); b == base && level > last {
 			last = level
 		}
 	}
 	return At(base, last), nil
+}
+
+// usable are the releases that jails can be made from.
+func usable(ctx context.Context, d storage.Driver) ([]Name, error) {
+	var names []Name
+	if g, ok := d.(storage.Glancer); ok {
+		seen, err := g.Glance(ctx, storage.Releases)
+		for _, set := range seen {
+			names = append(names, set.Name)
+		}
+		return names, err
+	}
+	sets, err := d.List(ctx, storage.Releases)
+	for _, set := range sets {
+		if set.Broken == nil {
+			names = append(names, set.Dataset.Name)
+		}
+	}
+	return names, err
 }
 
 // Satisfies reports whether a jail on the release is is on the one that was asked for: on it, or on any of its patch

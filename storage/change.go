@@ -31,6 +31,13 @@ type Tuner interface {
 	Tune(ctx context.Context, d Dataset, properties map[string]string) (Change, error)
 }
 
+// Surveyor is implemented by drivers that measure all datasets as quickly as one.
+type Surveyor interface {
+	// Survey gives what Usage gives, and how many snapshots Snapshots gives, of all datasets of a kind by their names. One that
+	// cannot be measured is missing.
+	Survey(ctx context.Context, k Kind) (map[Name]Surveyed, error)
+}
+
 // Guarder is implemented by drivers that can bring a jail's files back as they were when an operation began.
 type Guarder interface {
 	// Guard plans that d's files return to what they are now if the operation fails: whatever was written

@@ -39,3 +39,9 @@ type Usage struct {
 	Referenced int64 // what its root file system amounts to, shared or not
 	Available  int64 // what could still be written
 }
+
+// Surveyed is what is known of a dataset among all of its kind.
+type Surveyed struct {
+	Usage
+	Snapshots int
+}

@@ -31,6 +31,8 @@ func child(args []string) int {
 		err = join(ctx, args[0], args[1])
 	case "memory":
 		err = pid(ctx, args[0], args[1])
+	case "zfs":
+		err = onPool(ctx, args[0], args[1])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -39,7 +39,7 @@ func parent() int {
 	var o options
 	flag.StringVar(&o.ioc, "ioc", "bin/ioc", "the ioc `PROGRAM`")
 	flag.StringVar(&o.goTool, "go", "", "also run the benchmarks of events and journal, with this go `COMMAND`")
-	flag.StringVar(&o.match, "match", ".", "only what this `REGEXP` matches: benchmarks by their names, and Runtimes, Questions, Extract")
+	flag.StringVar(&o.match, "match", ".", "only what this `REGEXP` matches: benchmarks by their names, and Runtimes, Questions, Extract, Networks, ZFS")
 	flag.StringVar(&o.root, "rootfs", "", "use this root file system `TAR`, not a new one")
 	flag.StringVar(&o.dir, "dir", "", "work below this `DIR`; an overlay must be possible there")
 	flag.IntVar(&o.rounds, "rounds", 20, "rounds of every program")
@@ -76,7 +76,7 @@ func bench(ctx context.Context, out io.Writer, o options) (err error) {
 		}
 	}
 	var parts []string
-	for _, part := range []string{"Runtimes", "Questions", "Extract", "Networks"} {
+	for _, part := range []string{"Runtimes", "Questions", "Extract", "Networks", "ZFS"} {
 		if match.MatchString(part) {
 			parts = append(parts, part)
 		}
@@ -93,8 +93,8 @@ func bench(ctx context.Context, out io.Writer, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.remove()) }()
-	if slices.Equal(parts, []string{"Networks"}) {
-		l.rootIs = "the embedded release" // as always in that part
+	if !slices.ContainsFunc(parts, func(part string) bool { return part != "Networks" && part != "ZFS" }) {
+		l.rootIs = "the embedded release" // as always in those parts
 	} else if err := l.makeRoot(ctx, o.root); err != nil {
 		return err
 	}
@@ -107,6 +107,7 @@ func bench(ctx context.Context, out io.Writer, o options) (err error) {
 			"Questions": func() error { return l.answers(ctx, out, o.rounds) },
 			"Extract":   func() error { return l.extract(ctx, out, o.unpack) },
 			"Networks":  func() error { return l.networks(ctx, out, o.rounds, o.bulk) },
+			"ZFS":       func() error { return l.besideZFS(ctx, out, o.rounds) },
 		}[part](); err != nil {
 			return err
 		}

@@ -41,11 +41,11 @@ ioc destroy --release mydebian`,
 		if err != nil {
 			return err
 		}
-		losses, err := jails.Losses(c.ctx, o)
-		if err != nil {
-			return err
-		}
 		if !yes && !o.Force {
+			losses, err := jails.Losses(c.ctx, o)
+			if err != nil {
+				return err
+			}
 			if err := c.confirm("destroy", lossLines(losses)); err != nil {
 				return err
 			}

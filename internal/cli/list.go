@@ -200,12 +200,13 @@ type measurer struct {
 	c    *call
 	host *ioc.Host
 	seen map[jail.Name]*storage.Usage // nil: it could not be measured
-	last map[string]string            // the newest patch level of a release
-	uses map[jail.Name]sample         // of those that run
+	all  map[jail.Name]storage.Surveyed
+	last map[string]string    // the newest patch level of a release
+	uses map[jail.Name]sample // of those that run
 }
 
 func (c *call) measurer(host *ioc.Host) *measurer {
-	return &measurer{c, host, map[jail.Name]*storage.Usage{}, map[string]string{}, map[jail.Name]sample{}}
+	return &measurer{c: c, host: host, last: map[string]string{}, uses: map[jail.Name]sample{}}
 }
 
 // newer is the newest patch level of a release, if that is another one.
@@ -242,7 +243,18 @@ func (m *measurer) now(i *jail.Info) sample {
 
 // column gives one column; of a broken jail it is not known.
 func (m *measurer) column(name jail.Name, column string) cell {
+	if m.seen == nil {
+		m.seen = map[jail.Name]*storage.Usage{}
+		m.all, _ = m.host.Survey(m.c.ctx) // else one after the other
+	}
 	j := m.host.JailGenerator(string(name))
+	s, surveyed := m.all[name]
+	if surveyed {
+		m.seen[name] = &s.Usage
+	}
+	if column == "snapshots" && surveyed {
+		return number(int64(s.Snapshots))
+	}
 	if column == "snapshots" {
 		all, err := j.Snapshots(m.c.ctx)
 		if err != nil {

@@ -104,7 +104,6 @@ func catalogue() []events.Payload {
 		&jail.SetFstab{},
 		&jail.Checking{},
 		&jail.Mark{},
-		&jail.Resume{},
 		&jail.Mending{},
 		&jail.Monitoring{},
 		&jail.Noting{},

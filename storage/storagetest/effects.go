@@ -355,6 +355,48 @@ func (s *suite) deferred() {
 	}
 }
 
+// glance wants what is in sight to be what is in the list.
+func (s *suite) glance(k storage.Kind, all []storage.Info) {
+	s.Helper()
+	g, ok := s.d.(storage.Glancer)
+	if !ok {
+		return
+	}
+	var want, got []string
+	for _, i := range all {
+		want = append(want, string(i.Dataset.Name)+" "+i.Dir)
+	}
+	seen, err := g.Glance(ctx, k)
+	for _, i := range seen {
+		got = append(got, string(i.Name)+" "+i.Dir)
+	}
+	slices.Sort(got)
+	if err != nil || !slices.Equal(got, want) {
+		s.Errorf("%s in sight are %q, %v; in the list are %q", k, got, err, want)
+	}
+}
+
+// survey wants of each what it is told alone.
+func (s *suite) survey(k storage.Kind, all []storage.Info) {
+	s.Helper()
+	d, ok := s.d.(storage.Surveyor)
+	if !ok {
+		return
+	}
+	got, err := d.Survey(ctx, k)
+	if err != nil || len(got) != len(all) {
+		s.Errorf("the survey of %s has %d, %v; want %d", k, len(got), err, len(all))
+	}
+	for _, i := range all {
+		usage, err := s.d.Usage(ctx, i.Dataset)
+		snapshots, listErr := s.d.Snapshots(ctx, i.Dataset)
+		is, there := got[i.Dataset.Name]
+		if err := errors.Join(err, listErr); err != nil || !there || is.Snapshots != len(snapshots) || (is.Used == 0) != (usage.Used == 0) {
+			s.Errorf("the survey says of %s %+v, alone it is %+v with %d snapshots, %v", i.Dataset, is, usage, len(snapshots), err)
+		}
+	}
+}
+
 // all gives what all datasets look like.
 func (s *suite) all() map[storage.Dataset][]string {
 	s.Helper()
@@ -370,6 +412,8 @@ func (s *suite) all() map[storage.Dataset][]string {
 			}
 			looks[i.Dataset] = s.look(i.Dataset)
 		}
+		s.glance(k, all)
+		s.survey(k, all)
 	}
 	return looks
 }

@@ -202,9 +202,16 @@ func (p Place) discard(ctx context.Context, name, trash string) error {
 	if !errors.Is(err, fault.NotFound) {
 		return err
 	}
-	made := change(ctx, "create", "-o", "mountpoint=none", p.Root+"/trash")
-	if made != nil && !errors.Is(made, fault.Exists) {
+	if made := p.makeTrash(ctx); made != nil {
 		return fmt.Errorf("%w: %w", err, made)
 	}
 	return hide(ctx, name, trash)
+}
+
+func (p Place) makeTrash(ctx context.Context) error {
+	err := change(ctx, "create", "-o", "mountpoint=none", p.Root+"/trash")
+	if errors.Is(err, fault.Exists) {
+		return nil
+	}
+	return err
 }

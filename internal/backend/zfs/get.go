@@ -117,19 +117,39 @@ func parse(out string) rows {
 // clone is a file system that depends on a snapshot.
 type clone struct{ name, origin string }
 
-// clones lists all of the pool: who depends on a snapshot need not be below the root.
-func (p Place) clones(ctx context.Context) ([]clone, error) {
+// everything asks for all of the pool: who depends on a snapshot need not be below the root.
+func (p Place) everything(ctx context.Context) (rows, error) {
 	pool, _, _ := strings.Cut(p.Root, "/")
-	out, err := ask(ctx, "list", "-H", "-r", "-t", "filesystem,volume", "-o", "name,origin", pool)
+	columns := []string{"name", "origin", "guid", "mounted", "mountpoint"}
+	out, err := ask(ctx, "list", "-H", "-r", "-t", "filesystem,volume", "-o", strings.Join(columns, ","), pool)
 	if err != nil && !onlyMissing(err) {
 		return nil, err
 	}
-	var all []clone
+	var rs rows
 	for line := range strings.Lines(out) {
-		name, origin, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		if origin != "-" && origin != "" {
-			all = append(all, clone{name, origin})
+		r := row{value: map[string]string{}}
+		for i, v := range strings.SplitN(strings.TrimSuffix(line, "\n"), "\t", len(columns)) {
+			r.value[columns[i]] = v
+		}
+		r.name = r.get("name")
+		rs = append(rs, r)
+	}
+	return rs, nil
+}
+
+// clones are those among the rows.
+func (rs rows) clones() []clone {
+	var all []clone
+	for i := range rs {
+		if origin := rs[i].get("origin"); origin != "" {
+			all = append(all, clone{rs[i].name, origin})
 		}
 	}
-	return all, nil
+	return all
+}
+
+// clones lists those of the pool.
+func (p Place) clones(ctx context.Context) ([]clone, error) {
+	rs, err := p.everything(ctx)
+	return rs.clones(), err
 }

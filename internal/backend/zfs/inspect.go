@@ -97,7 +97,7 @@ func (p Place) asideOf(f doctor.Finding, r *row, jail, id string, find func(stri
 	f.Text = "what " + jail + " was before a rollback"
 	f.Proof = "it has the name that a rollback gives to what it puts aside, and the journal does not name it"
 	set := storage.Jail(storage.Name(jail))
-	f.Mend = events.Change{After: []events.Effect{&Settle{p, set, id}}}
+	f.Mend = events.Change{After: []events.Effect{&Settle{Place: p, Dataset: set, ID: id}}}
 	if find(p.files(set)) == nil {
 		f.Class, f.Mend = doctor.Damage, nil
 		f.Text, f.Remedy = "the files of "+jail+", which a rollback has put aside and not brought back", "zfs rename "+r.name+" "+p.files(set)

@@ -58,6 +58,13 @@ func TestCommands(t *testing.T) {
 				}
 				return err
 			})
+			count(fmt.Sprintf("a survey of %d", i+1), 1, func() error {
+				all, err := d.(storage.Surveyor).Survey(ctx, storage.Jails)
+				if len(all) != i+1 {
+					t.Errorf("%d jails were surveyed, want %d", len(all), i+1)
+				}
+				return err
+			})
 		}
 	}
 	j := storage.Jail("j0")
@@ -65,8 +72,9 @@ func TestCommands(t *testing.T) {
 	count("its usage", 1, func() error { _, err := d.Usage(ctx, j); return err })
 	count("a snapshot", 2, func() error { return apply(d.Snapshot(ctx, j, "s", storage.SnapshotOptions{})) })
 	count("a list of snapshots", 1, func() error { _, err := d.Snapshots(ctx, j); return err })
-	count("a rollback", 7, func() error { return apply(d.Rollback(ctx, j, "s", storage.RollbackOptions{})) })
-	count("a destruction", 5, func() error { return apply(d.Destroy(ctx, j, storage.DestroyOptions{})) })
+	count("a rollback", 6, func() error { return apply(d.Rollback(ctx, j, "s", storage.RollbackOptions{})) })
+	count("what is in sight", 0, func() error { _, err := d.(storage.Glancer).Glance(ctx, storage.Jails); return err })
+	count("a destruction", 3, func() error { return apply(d.Destroy(ctx, j, storage.DestroyOptions{})) })
 }
 
 // TestMessages holds what zfs says against the kinds that are read off it.

@@ -23,6 +23,8 @@ var (
 	_ storage.Guarder  = (*Driver)(nil)
 	_ storage.Tuner    = (*Driver)(nil)
 	_ storage.Differ   = (*Driver)(nil)
+	_ storage.Glancer  = (*Driver)(nil)
+	_ storage.Surveyor = (*Driver)(nil)
 )
 
 // Find says which ZFS file system is mounted at dir, or, for a name without a slash in front, where

@@ -90,6 +90,27 @@ func (p Place) info(set storage.Dataset, r *row, find func(string) *row) (storag
 	return info, true
 }
 
+// Glance looks what is mounted.
+func (d *Driver) Glance(_ context.Context, k storage.Kind) ([]storage.Seen, error) {
+	at := d.p.Root + "/" + k.String()
+	mounts, err := mounted(at)
+	if err != nil {
+		return nil, fault.New("glance", fault.Unknown, k.String(), err)
+	}
+	dirs := map[string]string{}
+	for _, m := range mounts {
+		dirs[m.Root] = m.Dir
+	}
+	var all []storage.Seen
+	for name, dir := range dirs {
+		set := storage.Dataset{Kind: k, Name: storage.Name(strings.TrimPrefix(name, at+"/"))}
+		if _, whole := dirs[name+"/root"]; whole && name != at && set.Validate() == nil {
+			all = append(all, storage.Seen{Name: set.Name, Dir: dir})
+		}
+	}
+	return all, nil
+}
+
 // Root is the directory where the root file system is mounted.
 func (d *Driver) Root(ctx context.Context, set storage.Dataset) (storage.Root, error) {
 	_, rs, err := d.read(ctx, "root", set, 1)
@@ -143,11 +164,40 @@ func (d *Driver) Usage(ctx context.Context, set storage.Dataset) (storage.Usage,
 	if err != nil {
 		return storage.Usage{}, err
 	}
-	r, root := rs.find(d.p.set(set)), rs.find(d.p.files(set))
+	return usage(rs.find(d.p.set(set)), rs.find(d.p.files(set))), nil
+}
+
+func usage(r, root *row) storage.Usage {
 	if root == nil {
 		root = r
 	}
-	return storage.Usage{Used: r.number("used"), Referenced: root.number("referenced"), Available: root.number("available")}, nil
+	return storage.Usage{Used: r.number("used"), Referenced: root.number("referenced"), Available: root.number("available")}
+}
+
+// Survey asks once, however many there are.
+func (d *Driver) Survey(ctx context.Context, k storage.Kind) (map[storage.Name]storage.Surveyed, error) {
+	at := d.p.Root + "/" + k.String()
+	out, err := ask(ctx, "get", "-Hp", "-r", "-d", "3", "-o", "name,property,value,source", "used,referenced,available", at)
+	if err != nil && !onlyMissing(err) {
+		return nil, fault.New("survey", fault.Unknown, k.String(), err)
+	}
+	rs := parse(out)
+	index, snapshots := map[string]*row{}, map[string]int{}
+	for i := range rs {
+		index[rs[i].name] = &rs[i]
+		if of, n, ok := strings.Cut(rs[i].name, "@"); ok && n[0] != '.' && k == storage.Jails {
+			snapshots[of]++
+		}
+	}
+	all := map[storage.Name]storage.Surveyed{}
+	for name, r := range index {
+		rest, ok := strings.CutPrefix(name, at+"/")
+		if set := (storage.Dataset{Kind: k, Name: storage.Name(rest)}); ok && set.Validate() == nil {
+			files := d.p.files(set)
+			all[set.Name] = storage.Surveyed{Usage: usage(r, index[files]), Snapshots: snapshots[files]}
+		}
+	}
+	return all, nil
 }
 
 // ReadFile reads one file.

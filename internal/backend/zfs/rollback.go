@@ -5,8 +5,10 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/libioc/ioc/events"
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/storage"
 )
 
@@ -14,11 +16,17 @@ import (
 // was there is put aside until the commit.
 func (d *Driver) Rollback(ctx context.Context, set storage.Dataset, n storage.SnapshotName, o storage.RollbackOptions) (storage.Change, error) {
 	const op = "rollback"
+	files := d.p.files(set)
+	var keep []string
+	var keepErr error
+	var both sync.WaitGroup
+	if set.Validate() == nil {
+		both.Go(func() { keep, keepErr = ownProperties(ctx, files) })
+	}
 	rs, err := d.jail(ctx, op, set, n)
-	if err != nil {
+	if both.Wait(); err != nil {
 		return storage.Change{}, err
 	}
-	files := d.p.files(set)
 	at := files + "@" + string(n)
 	if rs.find(at) == nil {
 		return storage.Change{}, storage.NotFound(op, set.At(n))
@@ -41,12 +49,15 @@ func (d *Driver) Rollback(ctx context.Context, set storage.Dataset, n storage.Sn
 			return storage.Change{}, err
 		}
 	}
-	keep, err := ownProperties(ctx, files)
-	if err != nil {
-		return storage.Change{}, err
+	if keepErr != nil {
+		return storage.Change{}, keepErr
+	}
+	if i := slices.IndexFunc(rs, func(r row) bool { return strings.HasPrefix(r.name, files+"/") }); i >= 0 {
+		return storage.Change{}, fault.New(op, fault.Busy, set.At(n).String(), errors.New(rs[i].name+" is below its files, and would go with what is there now")).
+			WithRemedy("zfs rename " + rs[i].name + " to a place beside " + files)
 	}
 	e := &Rollback{Place: d.p, Dataset: set, Name: n, ID: newID(), Was: rs.find(files).get("guid"), Keep: keep}
-	return storage.Change{Do: []events.Effect{e}, After: []events.Effect{&Settle{d.p, set, e.ID}}}, nil
+	return storage.Change{Do: []events.Effect{e}, After: []events.Effect{&Settle{Place: d.p, Dataset: set, ID: e.ID, before: e}}}, nil
 }
 
 // ownProperties are those that a clone does not get by itself, as arguments for it.
@@ -73,6 +84,8 @@ type Rollback struct {
 	ID      string
 	Was     string   // the GUID of the root file system
 	Keep    []string // its own properties
+
+	depends bool // it was done here, and the clone depends on what was put aside
 }
 
 // EventType is the effect's name in events.
@@ -98,12 +111,15 @@ func (e *Rollback) Do(ctx context.Context) error {
 	for _, kv := range e.Keep {
 		args = append(args, "-o", kv)
 	}
-	return change(ctx, append(args, aside+"@"+string(e.Name), files)...)
+	err := change(ctx, append(args, aside+"@"+string(e.Name), files)...)
+	e.depends = err == nil
+	return err
 }
 
 // Undo brings back the state before, with what was written after the snapshot.
 func (e *Rollback) Undo(ctx context.Context) error {
 	set, files, aside := e.Place.set(e.Dataset), e.Place.files(e.Dataset), e.Place.aside(e.Dataset, e.ID)
+	e.depends = false
 	rs, err := get(ctx, 1, set)
 	if err != nil || rs.find(set) == nil {
 		return err
@@ -131,6 +147,8 @@ type Settle struct {
 	Place   Place
 	Dataset storage.Dataset
 	ID      string
+
+	before *Rollback // which this process did, too, or nil
 }
 
 // EventType is the effect's name in events.
@@ -147,6 +165,10 @@ func (e *Settle) EventKey() string { return e.Dataset.String() }
 // Do makes the clone the owner of what it shares with the file system that was put aside.
 func (e *Settle) Do(ctx context.Context) error {
 	set, files, aside := e.Place.set(e.Dataset), e.Place.files(e.Dataset), e.Place.aside(e.Dataset, e.ID)
+	if e.before != nil && e.before.depends {
+		e.before.depends = false
+		return e.takeOver(ctx)
+	}
 	rs, err := get(ctx, 1, set)
 	if err != nil {
 		return err
@@ -159,13 +181,18 @@ func (e *Settle) Do(ctx context.Context) error {
 		return errors.New(files + " is missing, so what it was before is kept as " + aside)
 	}
 	if strings.HasPrefix(root.get("origin"), aside+"@") {
-		// Not twice: the second time it would take over the release.
-		if err := change(ctx, "promote", files); err != nil {
-			return err
-		}
-		storage.Point(ctx, "promoted")
+		return e.takeOver(ctx)
 	}
 	return remove(ctx, aside)
+}
+
+// takeOver promotes the clone, not twice: the second time it would take over the release.
+func (e *Settle) takeOver(ctx context.Context) error {
+	if err := change(ctx, "promote", e.Place.files(e.Dataset)); err != nil {
+		return err
+	}
+	storage.Point(ctx, "promoted")
+	return remove(ctx, e.Place.aside(e.Dataset, e.ID))
 }
 
 // Undo cannot: the effect is only ever deferred.

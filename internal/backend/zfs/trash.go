@@ -15,17 +15,25 @@ import (
 // One that has clones is refused: they would have to go with it.
 func (d *Driver) Destroy(ctx context.Context, set storage.Dataset, o storage.DestroyOptions) (storage.Change, error) {
 	const op = "destroy"
-	info, _, err := d.read(ctx, op, set, 1)
-	if err != nil {
+	if err := set.Validate(); err != nil {
 		return storage.Change{}, err
+	}
+	mark := markOf(d.p.dir(set))
+	rs, err := d.p.everything(ctx)
+	if err != nil {
+		return storage.Change{}, fault.New(op, fault.Unknown, set.String(), err)
+	}
+	r := rs.find(d.p.set(set))
+	if r == nil {
+		return storage.Change{}, storage.NotFound(op, set.Now())
+	}
+	if _, done := d.p.info(set, r, rs.find); !done {
+		return storage.Change{}, storage.NotFound(op, set.Now())
 	}
 	if o.Running {
 		return storage.Change{}, storage.Running(op, set, "its files are in use")
 	}
-	all, err := d.p.clones(ctx)
-	if err != nil {
-		return storage.Change{}, err
-	}
+	all := rs.clones()
 	if set.Kind == storage.Jails {
 		// What is in the trash goes before this, or comes back before: a rename does not harm it.
 		all = slices.DeleteFunc(all, func(c clone) bool { return strings.HasPrefix(c.name, d.p.Root+"/trash/") })
@@ -34,7 +42,7 @@ func (d *Driver) Destroy(ctx context.Context, set storage.Dataset, o storage.Des
 	if err := inUse(op, set.Now(), by, others); err != nil {
 		return storage.Change{}, err
 	}
-	e := &Trash{d.p, set, newID(), info.ID}
+	e := &Trash{Place: d.p, Dataset: set, ID: newID(), Was: r.get("guid"), mark: mark, first: rs.find(d.p.Root+"/trash") == nil}
 	return storage.Change{Do: []events.Effect{e}, After: []events.Effect{&Purge{d.p, set, e.ID}}}, nil
 }
 
@@ -44,6 +52,9 @@ type Trash struct {
 	Dataset storage.Dataset
 	ID      string // in the trash
 	Was     string // the dataset's GUID
+
+	mark  mark // of it, when it had that
+	first bool // there was no trash
 }
 
 // EventType is the effect's name in events.
@@ -57,8 +68,15 @@ func (e *Trash) EventKey() string { return e.Dataset.String() }
 
 // Do moves the dataset, if it still is the one that was meant.
 func (e *Trash) Do(ctx context.Context) error {
-	if err := e.Place.is(ctx, "destroy", e.Dataset, e.Was); err != nil {
-		return events.Untouched(err)
+	if !e.mark.holds() {
+		if err := e.Place.is(ctx, "destroy", e.Dataset, e.Was); err != nil {
+			return events.Untouched(err)
+		}
+	}
+	if e.first {
+		if err := e.Place.makeTrash(ctx); err != nil {
+			return err
+		}
 	}
 	trash := e.Place.trash(e.Dataset, e.ID)
 	if err := e.Place.discard(ctx, e.Place.set(e.Dataset), trash); err != nil {

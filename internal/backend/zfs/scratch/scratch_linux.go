@@ -93,6 +93,14 @@ func Pool(t testing.TB) string {
 	return pool
 }
 
+// Serve makes the pool for a program that is no test.
+func Serve() (name string, err error) {
+	if os.Getenv(env) == "" {
+		return "", errors.New("no ZFS here: " + Missing())
+	}
+	return pool, start()
+}
+
 // FileSystem makes an empty file system for one test, mounted, and removes it with the test.
 func FileSystem(t testing.TB) (name, at string) {
 	t.Helper()
