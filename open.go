@@ -33,6 +33,10 @@ type Options struct {
 	// otherwise the one of [DefaultRoot].
 	Root string
 
+	// Source is one of several roots by the name that [Sources] has for it, or NAME=DATASET, which gives a name to a ZFS file system or a
+	// directory. Root must be empty then. Empty: see Root.
+	Source string
+
 	// Existing refuses to make a root: one that is not there is fault.NotFound. It is for those who only
 	// look, and must not leave a directory behind where they looked in vain.
 	Existing bool
@@ -74,6 +78,7 @@ func Memory() Backend { return all.Memory() }
 // any number of hosts, in any number of processes, may have the same root open.
 type Host struct {
 	root    string // empty: a dry run
+	source  string // its name among others; empty: it was given none
 	id      string
 	backend Backend
 	keeper  *jail.Keeper
@@ -128,6 +133,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		Environ:  os.Environ,
 		Now:      time.Now,
 		ID:       h.id,
+		Source:   h.source,
 		Wait:     o.Wait,
 	}
 	name, err := os.Hostname()
@@ -152,6 +158,9 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 
 // Root is the directory that everything is kept in, without symbolic links; empty in a dry run.
 func (h *Host) Root() string { return h.root }
+
+// Source is what the root is called among others: "ioc" if it was given no name.
+func (h *Host) Source() string { return cmp.Or(h.source, jail.Source) }
 
 // Backend names what runs the jails: "linux", "memory".
 func (h *Host) Backend() string { return h.backend.Name }
@@ -180,7 +189,7 @@ func (h *Host) openDryRun(b Backend) (*journal.Journal, error) {
 }
 
 func (h *Host) openRoot(ctx context.Context, o Options) (*journal.Journal, error) {
-	at, err := locate(ctx, o.Root)
+	at, err := h.locate(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -215,10 +224,16 @@ func (h *Host) openRoot(ctx context.Context, o Options) (*journal.Journal, error
 }
 
 // locate decides which root it is.
-func locate(ctx context.Context, root string) (all.Located, error) {
+func (h *Host) locate(ctx context.Context, o Options) (all.Located, error) {
+	root := o.Root
 	var err error
-	if root == "" && os.Geteuid() == 0 {
-		root, err = all.MainSource(ctx)
+	switch {
+	case o.Source != "" && root != "":
+		err = fault.New("", fault.Invalid, "source "+o.Source, errors.New("the root is "+root+" already")).WithRemedy("name one of the two")
+	case o.Source != "":
+		h.source, root, err = all.NamedSource(ctx, o.Source)
+	case root == "" && os.Geteuid() == 0:
+		h.source, root, err = all.MainSource(ctx)
 	}
 	if root == "" && err == nil {
 		root, err = DefaultRoot(os.Geteuid(), os.Getenv) //nolint:forbidigo // only where the caller left it open

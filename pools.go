@@ -21,6 +21,9 @@ type Source = all.Source
 // Sources lists the roots that rc.conf or activated pools name. The first is the one that uid 0 uses.
 func Sources(ctx context.Context) ([]Source, error) { return all.Sources(ctx) }
 
+// ValidSource reports whether a root can be called so.
+func ValidSource(name string) bool { return all.ValidSource(name) }
+
 // Activation is the payload of making pools ioc's.
 type Activation struct {
 	Pools []string // by their names

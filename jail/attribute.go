@@ -1,6 +1,7 @@
 package jail
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/libioc/ioc/selector"
 )
 
-// Source is what the only root is called where roots have names.
+// Source is what a root is called that was given no name.
 const Source = "ioc"
 
 // Attribute is something that is known of a jail and not configured.
@@ -69,7 +70,7 @@ func (i *Info) attribute(name string) (value string, ok bool) {
 	case "running":
 		return yes(i.alive), true
 	case "source":
-		return Source, true
+		return cmp.Or(i.source, Source), true
 	case "started":
 		return date(i.Started), true
 	case "state":
@@ -129,7 +130,9 @@ func kindOf(t config.Type) selector.Kind {
 }
 
 // Identity is the jail's source and name: with Value it makes Info a selector.Subject.
-func (i *Info) Identity() (source, name string) { return Source, string(i.Name) }
+func (i *Info) Identity() (source, name string) {
+	return cmp.Or(i.source, Source), string(i.Name)
+}
 
 // Value is what holds for a property or an attribute, "" if nothing does.
 func (i *Info) Value(name string) string {

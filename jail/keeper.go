@@ -31,6 +31,9 @@ type Keeper struct {
 	// Environ is the caller's environment, which commands in a jail begin with where exec_clean is off.
 	Environ func() []string
 
+	// Source is what the root is called among others; empty: [Source].
+	Source string
+
 	// ID is what the kernel's names of the root's jails begin with. It is this root's alone.
 	ID string
 

@@ -48,12 +48,13 @@ type Info struct {
 	Addresses []netip.Prefix // of its network, while it runs
 	Health    Health         // of a running one that has a check; empty: it has none
 
-	started  bool  // its start is on record
-	alive    bool  // its first process lives
-	marked   bool  // its stop removes what is noted of it
-	rebooted bool  // the machine was booted since its start
-	gone     bool  // its files are not there
-	usable   error // why it cannot be used, nil if it can
+	source   string // of the root it is in; empty: Source
+	started  bool   // its start is on record
+	alive    bool   // its first process lives
+	marked   bool   // its stop removes what is noted of it
+	rebooted bool   // the machine was booted since its start
+	gone     bool   // its files are not there
+	usable   error  // why it cannot be used, nil if it can
 }
 
 // Look tells what a jail is in. One that does not exist is fault.NotFound; one that is broken is not an error.
@@ -138,7 +139,7 @@ func (k *Keeper) List(ctx context.Context) ([]Info, error) {
 
 // examine puts together what storage and journal know of a jail.
 func (k *Keeper) examine(ctx context.Context, f storage.Info, d defaults, kept *Kept, keptErr error) Info {
-	i := Info{Name: f.Dataset.Name, State: Stopped, Origin: f.Origin, Created: f.Created, Dir: f.Dir, Default: d.data, usable: d.err}
+	i := Info{Name: f.Dataset.Name, State: Stopped, Origin: f.Origin, Created: f.Created, Dir: f.Dir, Default: d.data, source: k.Source, usable: d.err}
 	k.liveness(ctx, &i, kept)
 	if file, err := k.Storage.ReadFile(ctx, f.Dataset, configFile); err != nil {
 		i.usable = &configError{err}
@@ -170,7 +171,7 @@ func (k *Keeper) examine(ctx context.Context, f storage.Info, d defaults, kept *
 
 // lost is a jail whose start is on record and whose files are not there.
 func (k *Keeper) lost(ctx context.Context, name Name, kept *Kept, keptErr error) Info {
-	i := Info{Name: name, State: Stopped, gone: true}
+	i := Info{Name: name, State: Stopped, source: k.Source, gone: true}
 	k.liveness(ctx, &i, kept)
 	i.usable = errors.Join(errors.New("its files are gone, but it was not stopped"), keptErr)
 	i.State, i.Reason, i.Remedy = Broken, i.usable.Error(), "stop it"

@@ -56,7 +56,9 @@ type call struct {
 	commands []*cobra.Command // in the order in which help lists them
 
 	rootDir  string
-	existing bool // open makes no root
+	named    []string // NAME or NAME=DATASET
+	source   string   // the one of them that the operands name
+	existing bool     // open makes no root
 	events   mode
 	quiet    bool
 	verbose  bool
@@ -72,8 +74,11 @@ func (c *call) open() (*ioc.Host, error) {
 	if c.host != nil {
 		return c.host, nil
 	}
-	o := ioc.Options{Root: c.rootDir, Existing: c.existing, Command: c.words}
-	if o.Root == "" {
+	o := ioc.Options{Root: c.rootDir, Source: c.source, Existing: c.existing, Command: c.words}
+	if o.Source == "" && len(c.named) > 0 {
+		o.Source = c.named[0]
+	}
+	if o.Root == "" && o.Source == "" {
 		o.Root = c.env.Getenv("IOC_ROOT")
 	}
 	host, err := ioc.Open(c.ctx, o)
@@ -137,7 +142,7 @@ var verbs = []struct {
 func firstWord(args []string) string {
 	for i := 0; i < len(args); i++ {
 		switch arg := args[i]; {
-		case arg == "--root" || arg == "--events":
+		case arg == "--root" || arg == "--events" || arg == "--source":
 			i++
 		case !strings.HasPrefix(arg, "-"):
 			return arg
@@ -172,12 +177,15 @@ ioc run --release mydebian build make -C /src`,
 	flags := cmd.PersistentFlags()
 	flags.SortFlags = false
 	flags.StringVar(&c.rootDir, "root", "", "keep everything below this `DIR`, and see nothing else; also IOC_ROOT")
+	flags.StringArrayVar(&c.named, "source", nil, "use the root called `NAME`, or call a ZFS file system or a directory so: NAME=DATASET; of several the first, where a jail is not written NAME/JAIL")
 	flags.Var(&c.events, "events", "show progress as `MODE`: tree, plain, none, or ndjson: the events themselves on standard output, and nothing else there")
 	flags.BoolVarP(&c.quiet, "quiet", "q", false, "show no progress: --events none")
 	flags.BoolVarP(&c.verbose, "verbose", "v", false, "show every step, with its attributes and the output of commands")
-	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
 		c.words = cmd.CommandPath()
 		switch {
+		case c.rootDir != "" && len(c.named) > 0:
+			return misuse(cmd, "--root and --source contradict each other")
 		case c.quiet && c.events != "" && c.events != modeNone:
 			return misuse(cmd, "--quiet and --events %s contradict each other", c.events)
 		case c.quiet && c.verbose:
@@ -188,7 +196,7 @@ ioc run --release mydebian build make -C /src`,
 		if c.quiet {
 			c.events = modeNone
 		}
-		return nil
+		return c.chooseSource(cmd, args)
 	}
 	for _, v := range verbs {
 		if v.word == word {

@@ -121,10 +121,15 @@ func (c *call) remedies(err error) []string {
 
 // rootFlag is what must be added to a suggested command.
 func (c *call) rootFlag() string {
-	if c.rootDir == "" {
-		return ""
+	switch {
+	case c.rootDir != "":
+		return " --root " + c.rootDir
+	case c.source != "":
+		return " --source " + c.source
+	case len(c.named) > 0:
+		return " --source " + c.named[0]
 	}
-	return " --root " + c.rootDir
+	return ""
 }
 
 // say writes to standard error. Nobody can be told that it failed.

@@ -120,10 +120,56 @@ func Sources(ctx context.Context) ([]Source, error) {
 const rcConf = "/etc/rc.conf"
 
 // MainSource is the root that the host says is ioc's, if it says so.
-func MainSource(ctx context.Context) (root string, err error) {
+func MainSource(ctx context.Context) (name, root string, err error) {
 	all, err := zfs.Sources(ctx, rcConf)
 	if err != nil || len(all) == 0 {
-		return "", err
+		return "", "", err
 	}
-	return all[0].Root, nil
+	return all[0].Name, all[0].Root, nil
+}
+
+// ValidSource reports whether a root can be called so: what rc.conf can name.
+func ValidSource(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'
+	})
+}
+
+// NamedSource finds the root that is called so, NAME, or gives it that name, NAME=DATASET.
+func NamedSource(ctx context.Context, said string) (name, root string, err error) {
+	name, root, given := strings.Cut(said, "=")
+	if !ValidSource(name) || given && strings.Trim(root, "/") == "" {
+		return "", "", fault.New("", fault.Invalid, "source "+said, errors.New("it is neither NAME nor NAME=DATASET")).
+			WithRemedy("write a name of letters, digits and _, and after a = the name of a ZFS file system or a directory")
+	}
+	if given && !filepath.IsAbs(root) {
+		if _, err := zfs.Find(root); errors.Is(err, fault.NotFound) && !zfs.Exists(ctx, root) {
+			return "", "", fault.New("", fault.NotFound, "source "+name, errors.New("there is no ZFS file system "+root)).
+				WithRemedy("zfs create " + root + ", or name another one or a directory, from / on")
+		}
+	}
+	if given {
+		return name, root, nil
+	}
+	var found, names []string
+	all, err := zfs.Sources(ctx, rcConf)
+	for _, s := range all {
+		if names = append(names, s.Name); s.Name == name {
+			found = append(found, s.Root)
+		}
+	}
+	switch {
+	case err != nil:
+		return "", "", err
+	case len(found) == 1:
+		return name, found[0], nil
+	case len(found) > 1:
+		return "", "", fault.New("", fault.Invalid, "source "+name, errors.New("several are called so: "+strings.Join(found, ", "))).
+			WithRemedy("give the one that is meant a name of its own: --source NAME=" + found[0])
+	}
+	remedy := "say where it is: --source " + name + "=DATASET"
+	if len(names) > 0 {
+		remedy += "; those that have a name are " + strings.Join(names, ", ")
+	}
+	return "", "", fault.New("", fault.NotFound, "source "+name, nil).WithRemedy(remedy)
 }
