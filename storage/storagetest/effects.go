@@ -244,7 +244,7 @@ func (s *suite) crashes(w Crasher, name string, params []byte, before []string) 
 		return w.Crash(s, job)
 	}
 	first, step := 1, 1
-	if thin(s.w) {
+	if spared(s.w) >= Points {
 		first, step = 1+len(s.t.Name())%4, 100 // any but the same; behind the last one it is not killed at all
 	}
 	for n := first; ; n += step {
@@ -325,7 +325,7 @@ func (s *suite) deferred() {
 			looks := s.all()
 			for _, e := range c.After {
 				name, params := encode(t, s.w, e)
-				if w, ok := s.w.(Crasher); ok && !thin(s.w) {
+				if w, ok := s.w.(Crasher); ok && spared(s.w) < Points {
 					for n := 1; ; n++ {
 						job, err := json.Marshal(Job{Name: name, Params: params, Point: n})
 						if err != nil {

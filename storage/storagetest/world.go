@@ -33,16 +33,30 @@ type Crasher interface {
 	Crash(t testing.TB, job []byte) (finished bool)
 }
 
-// Slow is implemented by worlds in which a change takes so long that an ordinary run has only a part of the suite: the
-// tests and scenes that are named thin, with each effect killed at one point of Do and one of Undo, another one in each scene. A
+// Slow is implemented by worlds in which a change takes so long that an ordinary run has only a part of the suite. A
 // long run (IOC_LONG) has all of it.
-type Slow interface{ Slow() }
+type Slow interface{ Slow() Spared }
 
-// thin reports whether w is to be spared.
-func thin(w World) bool {
-	_, slow := w.(Slow)
-	return slow && os.Getenv("IOC_LONG") == ""
+// Spared is what an ordinary run leaves out of the suite.
+type Spared int
+
+const (
+	Nothing Spared = iota
+	Points         // each effect is killed at one point of Do and one of Undo, another one in each scene; one random player plays
+	Tests          // and tests and scenes that are not named thin are left out
+)
+
+// spared is what a run in w leaves out.
+func spared(w World) Spared {
+	slow, ok := w.(Slow)
+	if !ok || os.Getenv("IOC_LONG") != "" {
+		return Nothing
+	}
+	return slow.Slow()
 }
+
+// thin reports whether tests and scenes are left out.
+func thin(w World) bool { return spared(w) >= Tests }
 
 // Op is what an Edit does.
 type Op string

@@ -92,6 +92,15 @@ func newWorld(o overlay.Options) func(t testing.TB) storagetest.World {
 	}
 }
 
+// Slow lets an ordinary run kill fewer processes where each change takes more of them, and where files are copied: the
+// effects are those that root's suite kills everywhere.
+func (w *world) Slow() storagetest.Spared {
+	if os.Geteuid() != 0 || w.opts.Copies {
+		return storagetest.Points
+	}
+	return storagetest.Nothing
+}
+
 func (w *world) Driver(t testing.TB) storage.Driver {
 	d, err := overlay.Open(w.root, w.opts)
 	if err != nil {

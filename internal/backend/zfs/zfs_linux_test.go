@@ -56,7 +56,7 @@ func (w *world) Driver(t testing.TB) storage.Driver {
 	return d
 }
 
-func (w *world) Slow() {}
+func (w *world) Slow() storagetest.Spared { return storagetest.Tests }
 
 func (w *world) Register(r *events.Registry) { zfs.Register(r) }
 
