@@ -120,13 +120,11 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		o.RollbackTimeout = 10 * time.Minute
 	}
 	h.sources = newSources(h.backend.Storage, newCache(h.root), o)
-	registry := h.registry()
 	h.keeper = &jail.Keeper{
 		Storage:  h.backend.Storage,
 		Sandbox:  h.backend.Sandbox,
 		Network:  h.backend.Network,
 		Locks:    h.locks,
-		Records:  records{j, registry},
 		Releases: h.sources,
 		Commands: h.backend.Commands,
 		Vitals:   h.vitals,
@@ -136,6 +134,8 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		Source:   h.source,
 		Wait:     o.Wait,
 	}
+	registry := h.registry()
+	h.keeper.Records = records{j, registry}
 	name, err := os.Hostname()
 	if err != nil { // it is for people who read a stream
 		name = "localhost"
@@ -177,7 +177,7 @@ func (h *Host) Features(ctx context.Context) Features {
 // registry knows every effect that a journal of this host may hold.
 func (h *Host) registry() *events.Registry {
 	r := events.NewRegistry()
-	jail.Register(r, h.locks, h.backend.Sandbox, h.backend.Commands, h.vitals)
+	h.keeper.Register(r)
 	h.backend.Register(r)
 	download.Register(r)
 	return r

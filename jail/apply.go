@@ -79,13 +79,24 @@ func act[T any](op events.Op[T]) action {
 }
 
 // Apply makes, changes, starts, stops and, with o.Prune, destroys jails until they are what all says. It is one
-// operation: if a part of it fails the rest is undone, and jails that were restarted or stopped are started again as
-// they were; if the process dies, those stay stopped. If all is so already it is skipped.
+// operation: if a part of it fails the rest is undone, and jails that were restarted or stopped are started again with the
+// configuration that they had, by the next process if this one dies. If all is so already it is skipped.
 func (k *Keeper) Apply(all []Desired, o ApplyOptions) events.Op[struct{}] {
 	return events.New(&Apply{len(all), o.Prune, o.DryRun}, func(s events.Step) (none struct{}, err error) {
 		var wants []Want
 		for _, d := range all {
 			wants = append(wants, Want{Dataset: storage.Jail(d.Name), Shared: o.DryRun})
+		}
+		if o.Prune {
+			list, err := k.List(s.Context())
+			if err != nil {
+				return none, err
+			}
+			for _, i := range list {
+				if !slices.ContainsFunc(all, func(d Desired) bool { return d.Name == i.Name }) {
+					wants = append(wants, Want{Dataset: storage.Jail(i.Name), Shared: o.DryRun})
+				}
+			}
 		}
 		if _, err := k.Enter(s, "apply", wants...); err != nil {
 			return none, err
@@ -109,8 +120,8 @@ type match struct {
 	steps     []action // they can be undone
 	start     []Name   // together with restart, after steps
 	restart   []Name
-	disturbed []Name   // run now, and will not all the time
-	last      []action // they can be undone only as far as disturbed says
+	disturbed []Name // run now, and will not all the time
+	last      []action
 }
 
 // match compares what is with what is to be.
@@ -341,18 +352,9 @@ func (m *match) show(s events.Step, k *Keeper) error {
 
 // carryOut does it.
 func (m *match) carryOut(s events.Step, k *Keeper) error {
-	for _, n := range m.disturbed {
-		// What is undone first is undone last: by then the jail is configured as it was.
-		s.OnRollback("start "+string(n)+" again", func(s events.Step) error {
-			i, err := k.Look(s.Context(), n)
-			if err != nil || i.alive {
-				return err
-			}
-			if _, err := events.Call(s, k.startAlone(n)); err != nil {
-				return err
-			}
-			return s.Seal()
-		})
+	// What is noted first is undone last: by then the jails are configured as they were.
+	if err := k.resume(s, "apply", m.disturbed); err != nil {
+		return err
 	}
 	for _, a := range m.steps {
 		if err := a.run(s); err != nil {

@@ -45,6 +45,9 @@ func (k *Keeper) Enter(s events.Step, op string, wants ...Want) (release func(),
 		}
 		held = append(held, r)
 	}
+	if _, within := events.Recovery(s.Context()); within { // it would wait for what it is about to recover itself
+		return release, nil
+	}
 	return release, k.recover(s)
 }
 

@@ -16,7 +16,7 @@ type Name = storage.Name
 
 // Keeper makes the operations on the jails of one root. All fields must be set but Wait. Its methods
 // may be called from any goroutine; the operations they return need a journal that knows the effects
-// of [Register] and of the drivers.
+// of [Keeper.Register] and of the drivers.
 type Keeper struct {
 	Storage  storage.Driver
 	Sandbox  sandbox.Driver
@@ -86,14 +86,15 @@ const keyPrefix = "jail/"
 // Key is what a running jail's effects are retained under.
 func Key(name Name) string { return keyPrefix + string(name) }
 
-// Register makes the effects of this package known. l is where a recovery takes the locks of the runs
-// that it undoes, d what the files of a running jail are reached by, c what runs commands on the host, v what keeps how jails fare.
-func Register(r *events.Registry, l Locks, d sandbox.Driver, c Commands, v Vitals) {
-	opener, _ := d.(sandbox.Opener)
+// Register makes the effects of this package known to r, which may be the registry that k.Records works with: k must be
+// complete when the first of them is decoded. A recovery takes the locks of the runs that it undoes, and starts jails again, with k.
+func (k *Keeper) Register(r *events.Registry) {
+	opener, _ := k.Sandbox.(sandbox.Opener)
 	transfer.Register(r, opener)
-	events.Register[Around](r, "jail.around.v1", events.Bind(func(a *Around) { a.commands = c }))
-	events.Register[Mark](r, "jail.mark.v1", events.Bind(func(m *Mark) { m.vitals = v }))
+	events.Register[Around](r, "jail.around.v1", events.Bind(func(a *Around) { a.commands = k.Commands }))
+	events.Register[Mark](r, "jail.mark.v1", events.Bind(func(m *Mark) { m.vitals = k.Vitals }))
+	events.Register[Resume](r, "jail.resume.v1", events.Bind(func(e *Resume) { e.keeper = k }))
 	events.Register[Claim](r, "lock.claim.v1", events.Guard(func(ctx context.Context, c *Claim) (func(), error) {
-		return c.take(l, "recover", events.RunOf(ctx))
+		return c.take(k.Locks, "recover", events.RunOf(ctx))
 	}))
 }

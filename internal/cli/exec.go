@@ -48,8 +48,12 @@ func (o *processOptions) check(cmd *cobra.Command) error {
 	return err
 }
 
-// process is what the options describe. The caller decides on the terminal.
+// process is what the options describe. The caller decides on the terminal. A "--" before the command is taken
+// away: many type it there, and no command has that name.
 func (o *processOptions) process(args []string) sandbox.Process {
+	if len(args) > 1 && args[0] == "--" {
+		args = args[1:]
+	}
 	return sandbox.Process{Args: args, Env: o.env, Dir: o.dir, User: sandbox.User{Name: o.user}}
 }
 

@@ -104,6 +104,7 @@ func catalogue() []events.Payload {
 		&jail.SetFstab{},
 		&jail.Checking{},
 		&jail.Mark{},
+		&jail.Resume{},
 		&jail.Mending{},
 		&jail.Monitoring{},
 		&jail.Noting{},

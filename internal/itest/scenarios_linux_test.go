@@ -316,6 +316,25 @@ func all() []scenario {
 				{Name: "db", Release: base, State: apply.Running},
 			}}, ioc.ApplyOptions{}))
 		}},
+		// So it is where it has to stop jails that run: until all of it is done they run again.
+		{name: "apply-restart", sample: true, from: created, before: dependsRunning, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.Apply(&apply.File{Jails: []apply.Jail{
+				{Name: "web", Properties: map[string]string{"host_hostname": "applied", "depends": "copy"}, State: apply.Running},
+				{Name: "copy", Properties: map[string]string{"host_hostname": "applied"}, State: apply.Running},
+				{Name: "db", Release: base, State: apply.Running},
+			}}, ioc.ApplyOptions{}))
+		}},
+		{name: "apply-stop", sample: true, from: created, before: dependsRunning, op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.Apply(&apply.File{Jails: []apply.Jail{
+				{Name: "web", Properties: map[string]string{"notes": "applied"}, State: apply.Stopped},
+				{Name: "copy", State: apply.Stopped},
+			}}, ioc.ApplyOptions{}))
+		}},
+		{name: "apply-prune", sample: true, from: created, before: both(branches, starts), op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(h.Apply(&apply.File{Jails: []apply.Jail{
+				{Name: "db", Release: base, State: apply.Running},
+			}}, ioc.ApplyOptions{Prune: true}))
+		}},
 		{name: "destroy-several", from: history, before: copies, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.JailsGenerator("web", "copy").Destroy(ioc.DestroyOptions{}))
 		}},
