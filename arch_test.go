@@ -123,6 +123,7 @@ var thirdParty = map[string]string{
 	"github.com/google/nftables":             "internal/backend/vethbridge",
 	"github.com/insomniacslk/dhcp":           "internal/backend/vethbridge",
 	"go.yaml.in/yaml/v3":                     "apply",
+	"github.com/santhosh-tekuri/jsonschema":  "",
 	"github.com/mikelolasagasti/xz":          "release",
 	"github.com/ulikunitz/xz":                "",
 	"golang.org/x/crypto":                    "release",

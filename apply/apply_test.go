@@ -2,13 +2,10 @@ package apply_test
 
 import (
 	"encoding/json"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/libioc/ioc/apply"
 	"github.com/libioc/ioc/config"
@@ -63,6 +60,7 @@ func TestParseWrong(t *testing.T) {
 		{"property", "jails:\n  a:\n    memoryus: 1G", `f:3:5: there is no "memoryus" here`},
 		{"value", "jails:\n  a:\n    memoryuse: lots", "f:3:16: memoryuse: "},
 		{"twice", "jails:\n  a:\n  a:", `f:3:3: "a" is there already, in line 2`},
+		{"list-of-one", "jails:\n  a:\n    priority: [1, 2]", "f:3:15: there has to be one value"},
 		{"nested", "jails:\n  a:\n    notes: {b: c}", "f:3:12: there has to be one value"},
 		{"state", "jails: {a: {state: up}}", "f:1:20: state is one of running, stopped, any"},
 		{"both", "jails: {a: {release: b, clone: c}}", "f:1:9: a is made from a release or is a clone, not both"},
@@ -125,55 +123,5 @@ func TestSchema(t *testing.T) {
 		if got[p.Name].Description == "" {
 			t.Errorf("%s is not described", p.Name)
 		}
-	}
-}
-
-// TestExamples reads the examples of the handbook, and wants editors to know by the schema whatever is in them.
-func TestExamples(t *testing.T) {
-	text, err := os.ReadFile("../docs/apply.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var schema struct {
-		Properties struct {
-			Jails struct {
-				AdditionalProperties struct {
-					Properties        map[string]any
-					PatternProperties map[string]any
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(apply.Schema(), &schema); err != nil {
-		t.Fatal(err)
-	}
-	jail, found := schema.Properties.Jails.AdditionalProperties, 0
-	for block := range strings.SplitSeq(string(text), "\n\n") {
-		if !strings.HasPrefix(block, "    jails:") {
-			continue
-		}
-		found++
-		example := strings.ReplaceAll("\n"+block, "\n    ", "\n")
-		if _, err := apply.Parse("docs/apply.md", []byte(example)); err != nil {
-			t.Error(err)
-		}
-		var file struct{ Jails map[string]map[string]any }
-		if err := yaml.Unmarshal([]byte(example), &file); err != nil {
-			t.Fatal(err)
-		}
-		for name, keys := range file.Jails {
-			for key := range keys {
-				_, known := jail.Properties[key]
-				for pattern := range jail.PatternProperties {
-					known = known || regexp.MustCompile(pattern).MatchString(key)
-				}
-				if !known {
-					t.Errorf("%s of %s is not in the schema", key, name)
-				}
-			}
-		}
-	}
-	if found == 0 {
-		t.Error("there is no example")
 	}
 }

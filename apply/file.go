@@ -186,7 +186,7 @@ func (p *parser) property(j *Jail, key, value *yaml.Node) {
 		return
 	}
 	text := ""
-	if value.Kind == yaml.SequenceNode {
+	if value.Kind == yaml.SequenceNode && isList(known) {
 		between := ","
 		if known.Name == "depends" { // selectors
 			between = " "

@@ -104,7 +104,7 @@ func Lookup(name string) (Property, bool) {
 			Name: name, Type: Text, Default: None, Help: "the user's own", Topic: topicJail, Linux: Works, FreeBSD: Later,
 		}, true
 	}
-	for _, p := range perInterface() {
+	for _, p := range PerInterface() {
 		if nic, ok := strings.CutSuffix(name, p.Name); ok && validKey(nic) == nil && !strings.Contains(nic, ".") {
 			p.Name, p.Help = name, fmt.Sprintf(p.Help, nic)
 			return p, true

@@ -29,8 +29,8 @@ func networks() []Property {
 	return all
 }
 
-// perInterface are properties whose names begin with an interface's; their Help has room for that.
-func perInterface() []Property {
+// PerInterface are the properties whose names begin with an interface's, which is not in their Name; their Help has room for it.
+func PerInterface() []Property {
 	all := group(topicNetwork, Works, Later, lackFreeBSD, []Property{
 		{Name: "_mac", Type: List, Help: "the MAC addresses of %s and of its other end"},
 		{Name: "_mtu", Type: Count, Unit: "bytes", Help: "the largest packet of %s"},
