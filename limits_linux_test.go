@@ -81,13 +81,16 @@ func TestLinuxLimitNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := h.Features(t.Context()).Sandbox
-	has := map[string]bool{"Memory": f.Memory, "PIDs": f.PIDs, "CPU": f.CPU, "CPUSet": f.CPUSet, "IO": f.IO && disk != "", "Swap": f.Swap}
+	has := map[string]bool{"Memory": f.Memory, "PIDs": f.PIDs, "CPU": f.CPU, "CPUSet": f.CPUSet, "IO": f.IO && disk != "", "Swap": f.Swap, "IPC": f.IPC}
 	type file struct{ name, text string }
+	pages := func(bytes int) string { return fmt.Sprint(bytes / os.Getpagesize()) }
 	all := map[string]struct {
 		value, next string // to begin with, and then while it runs
 		inside      string // what ulimit says of it in the jail
 		files       []file // one of them has this, with value
 		then        []file // as above, with next
+		kernel      string // a file of the jail's kernel that has that, and the mount that has the option
+		after       string // as above, with next
 		refused     string
 	}{
 		"memoryuse":       {value: "64M", next: "96M", files: []file{{"memory.max", "67108864"}, {"memory.limit_in_bytes", "67108864"}}, then: []file{{"memory.max", "100663296"}, {"memory.limit_in_bytes", "100663296"}}},
@@ -109,13 +112,13 @@ func TestLinuxLimitNames(t *testing.T) {
 		"vmemoryuse":      {value: "8G", next: "9G", inside: "Max address space"},
 		"msgqqueued":      {value: "5", refused: "has nothing that counts it"},
 		"wallclock":       {value: "5", refused: "has nothing that counts it"},
-		"msgqsize":        {value: "1M", refused: "for each IPC namespace or file system"},
-		"nmsgq":           {value: "5", refused: "for each IPC namespace or file system"},
-		"nsem":            {value: "5", refused: "for each IPC namespace or file system"},
-		"nsemop":          {value: "5", refused: "for each IPC namespace or file system"},
-		"nshm":            {value: "5", refused: "for each IPC namespace or file system"},
-		"pseudoterminals": {value: "5", refused: "for each IPC namespace or file system"},
-		"shmsize":         {value: "1M", refused: "for each IPC namespace or file system"},
+		"nmsgq":           {value: "5", next: "6", kernel: "/proc/sys/kernel/msgmni 5", after: "/proc/sys/kernel/msgmni 6"},
+		"msgqsize":        {value: "1M", next: "4K", kernel: "/proc/sys/kernel/msgmnb 1048576", after: "/proc/sys/kernel/msgmnb 4096"},
+		"nsem":            {value: "7", next: "9", kernel: "/proc/sys/kernel/sem 32000 7 8 32000", after: "/proc/sys/kernel/sem 32000 9 10 32000"},
+		"nsemop":          {value: "8", next: "10", kernel: "/proc/sys/kernel/sem 32000 7 8 32000", after: "/proc/sys/kernel/sem 32000 9 10 32000"},
+		"nshm":            {value: "11", next: "12", kernel: "/proc/sys/kernel/shmmni 11", after: "/proc/sys/kernel/shmmni 12"},
+		"shmsize":         {value: "1M", next: "2M", kernel: "/proc/sys/kernel/shmall " + pages(1<<20), after: "/proc/sys/kernel/shmall " + pages(2<<20)},
+		"pseudoterminals": {value: "13", next: "14", kernel: "/dev/pts max=13", after: "/dev/pts max=14"},
 	}
 	web := h.JailGenerator("web")
 	first, next := map[string]string{}, map[string]string{}
@@ -162,12 +165,25 @@ func TestLinuxLimitNames(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		kernel, err := output(h, "web", `cd /proc/sys/kernel && for f in msg* sem shm*; do echo /proc/sys/kernel/$f $(cat $f); done; grep devpts /proc/mounts`)
+		if err != nil {
+			t.Error(err)
+		}
 		for name, l := range all {
 			value, files := l.value, l.files
 			if then {
 				value, files = l.next, l.then
 			}
+			file, text, _ := strings.Cut(map[bool]string{false: l.kernel, true: l.after}[then], " ")
 			switch {
+			case file == "/dev/pts":
+				if !strings.Contains(kernel, ","+text+" ") && !strings.Contains(kernel, ","+text+",") {
+					t.Errorf("%s: want %s in:\n%s", name, text, kernel)
+				}
+			case file != "":
+				if !strings.Contains(kernel+"\n", file+" "+text+"\n") {
+					t.Errorf("%s: want %s %s in:\n%s", name, file, text, kernel)
+				}
 			case len(files) > 0:
 				holds(name, files)
 			case l.inside != "":
@@ -195,8 +211,16 @@ func TestLinuxLimitNames(t *testing.T) {
 			t.Errorf("%s wants a restart", c.Property)
 		}
 	}
+	kernel, err := output(h, "web", "cat /proc/sys/kernel/msgmni /proc/sys/kernel/sem /proc/sys/kernel/shmmni; grep -c 'devpts.*max=' /proc/mounts || true")
+	if want := "32000\n32000\t1024000000\t500\t32000\n4096\n0"; err != nil || kernel != want {
+		t.Errorf("without limits: got %q, %v, want %q", kernel, err, want)
+	}
 	must(t, web.Stop(ioc.StopOptions{}))
 	want(t, fault.Invalid, web.Set(map[string]string{"cpuset": "2-1"}))
+	must(t, web.Set(map[string]string{"shmsize": "100"}))
+	if err := want(t, fault.Invalid, web.Start()); !strings.Contains(err.Error(), "less than a page") {
+		t.Errorf("got %v", err)
+	}
 	nothingLeft(t, h)
 }
 

@@ -13,6 +13,13 @@ func limits() []Property {
 		{Name: "swapuse", Type: Size, When: AtStart, Needs: "Swap", Help: "how much swap space the jail may reserve or use"},
 		{Name: "writebps", Type: Size, When: AtStart, Needs: "IO", Unit: "bytes per second", Help: "how fast the jail may write to each disk"},
 		{Name: "writeiops", Type: Count, When: AtStart, Needs: "IO", Unit: "operations per second", Help: "how often the jail may write to each disk"},
+		{Name: "msgqsize", Type: Size, When: AtStart, Needs: "IPC", Help: "how many bytes of messages each System V message queue that is made from then on may have; 16K without it"},
+		{Name: "nmsgq", Type: Count, When: AtStart, Needs: "IPC", Help: "how many System V message queues the jail may have"},
+		{Name: "nsem", Type: Count, When: AtStart, Needs: "IPC", Help: "how many System V semaphores the jail may have"},
+		{Name: "nsemop", Type: Count, When: AtStart, Needs: "IPC", Help: "how many System V semaphores one call may change; 500 without it"},
+		{Name: "nshm", Type: Count, When: AtStart, Needs: "IPC", Help: "how many System V shared memory segments the jail may have; 4096 without it"},
+		{Name: "pseudoterminals", Type: Count, When: AtStart, Help: "how many pseudo terminals the jail may have, with those of ioc exec"},
+		{Name: "shmsize", Type: Size, When: AtStart, Needs: "IPC", Help: "how much System V shared memory the jail may have, in whole pages"},
 	})
 	works = append(works, group(topicLimit, Works, Later, lackFreeBSD, []Property{
 		{Name: "coredumpsize", Type: Size, Help: "the largest core dump of each process that begins from then on"},
@@ -27,20 +34,8 @@ func limits() []Property {
 		{Name: "msgqqueued", Type: Count, When: AtStart, Help: "how many System V messages may be queued"},
 		{Name: "wallclock", Type: Seconds, When: AtStart, Help: "how long the jail's processes may run"},
 	})
-	later := group(topicLimit, Later, Later, "Linux has it for each IPC namespace or file system, and ioc does not set it", []Property{
-		{Name: "msgqsize", Type: Size, Help: "the largest System V message queue"},
-		{Name: "nmsgq", Type: Count, Help: "how many System V message queues there may be"},
-		{Name: "nsem", Type: Count, Help: "how many System V semaphores there may be"},
-		{Name: "nsemop", Type: Count, Help: "how many System V semaphores one call may change"},
-		{Name: "nshm", Type: Count, Help: "how many System V shared memory segments there may be"},
-		{Name: "pseudoterminals", Type: Count, Help: "how many pseudo terminals there may be"},
-		{Name: "shmsize", Type: Size, Help: "how much System V shared memory there may be"},
-	})
-	for i := range later {
-		later[i].When = AtStart
-	}
 	switches := group(topicLimit, Never, Later, "on Linux a limit that is set is always in force", []Property{
 		{Name: "rlimits", Type: Bool, When: AtStart, Help: "apply limits; none: if the kernel counts resources"},
 	})
-	return append(append(append(works, never...), later...), switches...)
+	return append(append(works, never...), switches...)
 }

@@ -31,6 +31,13 @@ var ofAll = []struct {
 	{"readiops", false, 1, func(r *sandbox.Resources) *int64 { return &r.ReadIOPS }},
 	{"writebps", true, 1, func(r *sandbox.Resources) *int64 { return &r.WriteBPS }},
 	{"writeiops", false, 1, func(r *sandbox.Resources) *int64 { return &r.WriteIOPS }},
+	{"nmsgq", false, 1, func(r *sandbox.Resources) *int64 { return &r.Queues }},
+	{"msgqsize", true, 1, func(r *sandbox.Resources) *int64 { return &r.QueueBytes }},
+	{"nsem", false, 1, func(r *sandbox.Resources) *int64 { return &r.Semaphores }},
+	{"nsemop", false, 1, func(r *sandbox.Resources) *int64 { return &r.SemaphoreOps }},
+	{"nshm", false, 1, func(r *sandbox.Resources) *int64 { return &r.SharedSegments }},
+	{"shmsize", true, 1, func(r *sandbox.Resources) *int64 { return &r.SharedBytes }},
+	{"pseudoterminals", false, 1, func(r *sandbox.Resources) *int64 { return &r.Terminals }},
 }
 
 // cpuset is the limit of a jail as a whole that is a list.

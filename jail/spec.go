@@ -91,7 +91,7 @@ func (k *Keeper) supported(name string) error {
 			WithRemedy("use a root on ZFS")
 	}
 	f := k.Sandbox.Features()
-	if ok := map[string]bool{"Memory": f.Memory, "PIDs": f.PIDs, "CPU": f.CPU, "CPUSet": f.CPUSet, "IO": f.IO, "Swap": f.Swap}[p.Needs]; ok {
+	if ok := map[string]bool{"Memory": f.Memory, "PIDs": f.PIDs, "CPU": f.CPU, "CPUSet": f.CPUSet, "IO": f.IO, "Swap": f.Swap, "IPC": f.IPC}[p.Needs]; ok {
 		return nil
 	}
 	why := f.Why[p.Needs]

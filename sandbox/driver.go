@@ -105,6 +105,7 @@ type Features struct {
 	CPUSet         bool // Resources.CPUs is honoured
 	IO             bool // Resources.ReadBPS and its like are honoured
 	Swap           bool // Resources.Swap is honoured
+	IPC            bool // Resources.Queues and its like are honoured
 	Freeze         bool // the driver is a Freezer
 	Why            map[string]string
 }

@@ -104,4 +104,10 @@ type Resources struct {
 
 	// Bytes and operations in a second, for each disk of the host by itself.
 	ReadBPS, WriteBPS, ReadIOPS, WriteIOPS int64 `json:",omitempty"`
+
+	// System V IPC: message queues, the bytes of each, semaphores, those that one call may change, and shared memory's segments
+	// and bytes.
+	Queues, QueueBytes, Semaphores, SemaphoreOps, SharedSegments, SharedBytes int64 `json:",omitempty"`
+
+	Terminals int64 `json:",omitempty"` // pseudo terminals
 }

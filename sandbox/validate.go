@@ -36,7 +36,8 @@ func (s *Spec) Validate() error {
 	if s.Network != NetworkNone && s.Network != NetworkHost {
 		bad("network %q: unknown", s.Network)
 	}
-	if r := s.Resources; min(r.Memory, r.PIDs, r.MilliCPU, r.Swap, r.ReadBPS, r.WriteBPS, r.ReadIOPS, r.WriteIOPS) < 0 {
+	if r := s.Resources; min(r.Memory, r.PIDs, r.MilliCPU, r.Swap, r.ReadBPS, r.WriteBPS, r.ReadIOPS, r.WriteIOPS,
+		r.Queues, r.QueueBytes, r.Semaphores, r.SemaphoreOps, r.SharedSegments, r.SharedBytes, r.Terminals) < 0 {
 		bad("resources: negative limit")
 	}
 	for _, p := range append(append([]string(nil), s.MaskedPaths...), s.ReadOnlyPaths...) {

@@ -169,7 +169,7 @@ func all() []scenario {
 			return eventstest.Run(web(h).Set(map[string]string{"notes": "second", "host_hostname": ""}))
 		}},
 		{name: "set-limits", sample: true, from: created, before: both(limits, starts), op: func(h *ioc.Host, _ string) eventstest.Operation {
-			return eventstest.Run(web(h).Set(map[string]string{"memoryuse": "96M"}))
+			return eventstest.Run(web(h).Set(map[string]string{"memoryuse": "96M", "nmsgq": "5", "pseudoterminals": "9"}))
 		}},
 		// What is noted of a jail goes with its stop, whoever noted it.
 		{name: "health", sample: true, from: created, before: both(checked, starts), op: func(h *ioc.Host, _ string) eventstest.Operation {

@@ -67,6 +67,9 @@ func compileStart(spec *sandbox.Spec, h *host, u *users, unified bool) (stage.Pr
 	p = append(p,
 		stage.Step{Op: stage.OpPrivate},
 		stage.Step{Op: stage.OpHostname, S: []string{hostname}})
+	if limits := tuning(spec.Resources); len(limits) > 0 {
+		p = append(p, stage.Step{Op: stage.OpTune, S: limits})
+	}
 	if spec.Network == sandbox.NetworkNone {
 		p = append(p, stage.Step{Op: stage.OpLoopback})
 	}
@@ -184,6 +187,9 @@ func systemMounts(spec *sandbox.Spec, u *users, unified bool) stage.Program {
 	pts := []string{"ptmxmode=0666", "mode=0620"}
 	if u == nil || !u.oneGroup {
 		pts = append(pts, "gid=5")
+	}
+	if spec.Resources.Terminals > 0 {
+		pts = append(pts, "max="+terminals(spec.Resources))
 	}
 	p := stage.Program{
 		filesystem(slotProc, 0, inert, "proc"),

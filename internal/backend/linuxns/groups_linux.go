@@ -2,6 +2,7 @@ package linuxns
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -185,7 +186,7 @@ func (g *groups) plan(parent, name string, want sandbox.Resources) (*Cgroup, err
 	if g.unified.base != "" {
 		c.Unified = filepath.Join(g.unified.base, parent, name)
 	}
-	if err := g.check(want); err != nil {
+	if err := errors.Join(g.check(want), checkIPC(want)); err != nil {
 		return nil, err
 	}
 	for _, k := range g.knobs(want) {

@@ -85,6 +85,7 @@ func (d *Driver) Features() sandbox.Features {
 		_, why := h.groups().can(c.ctl)
 		set(c.name, c.field, why == "", why)
 	}
+	set("IPC", &f.IPC, ipcWhy() == "", ipcWhy())
 	set("Freeze", &f.Freeze, h.groups().unified.base != "", h.groups().missing)
 	return f
 }

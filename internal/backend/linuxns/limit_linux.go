@@ -18,9 +18,13 @@ import (
 type Relimit struct {
 	Jail string // its id
 	Set  []Setting
+
+	Of        sandbox.State // of what follows
+	IPC       []Setting     `json:",omitempty"` // of its IPC namespace, by the names below kernel.
+	Terminals Setting       // empty: it stays
 }
 
-// Setting is a file of the jail's cgroups, and what is in it.
+// Setting is a file of the jail's cgroups, or a limit of another kind, and what is in it.
 type Setting struct{ Path, Now, Before string }
 
 var (
@@ -42,9 +46,9 @@ func (*Relimit) Volatile() bool { return true }
 
 // Limit plans other limits for a running jail, in the cgroups that it is in: which those are is decided when it is started.
 func (d *Driver) Limit(j sandbox.State, r sandbox.Resources) (events.Effect, error) {
-	l := &Relimit{Jail: j.ID}
+	l := &Relimit{Jail: j.ID, Of: j}
 	g := d.host().groups()
-	if err := g.check(r); err != nil {
+	if err := errors.Join(g.check(r), checkIPC(r)); err != nil {
 		return nil, err
 	}
 	for _, k := range g.knobs(r) {
@@ -70,7 +74,23 @@ func (d *Driver) Limit(j sandbox.State, r sandbox.Resources) (events.Effect, err
 		}
 	}
 	l.inOrder()
-	return l, nil
+	return l, d.limitIPC(l, r)
+}
+
+// limitIPC plans the limits that are not of cgroups. An ordinary user can set them only when the jail is started.
+func (d *Driver) limitIPC(l *Relimit, r sandbox.Resources) error {
+	init, err := d.held("limit", l.Of)
+	if err != nil {
+		return err
+	}
+	defer init.Close()
+	if d.host().privileged {
+		return l.planIPC(init, r)
+	}
+	if len(tuning(r)) > 0 || r.Terminals > 0 {
+		return fault.Unsupported("another limit of IPC or terminals for a jail that runs", "root")
+	}
+	return nil
 }
 
 // plan plans what changes in the files of a directory; false: it has not all of them.
@@ -135,16 +155,38 @@ func (l *Relimit) Do(context.Context) error {
 			return cgroupError("limit", s.Path, err)
 		}
 	}
-	return nil
+	return l.change(func(s Setting) string { return s.Now })
 }
 
 // Undo writes the limits from before. A jail that is gone has none.
 func (l *Relimit) Undo(context.Context) error {
-	var all []error
+	all := []error{l.change(func(s Setting) string { return s.Before })}
 	for _, s := range slices.Backward(l.Set) {
 		if err := writeFile(s.Path, s.Before); err != nil && !errors.Is(err, os.ErrNotExist) {
 			all = append(all, cgroupError("limit", s.Path, err))
 		}
 	}
 	return errors.Join(all...)
+}
+
+// change writes those that are not of cgroups, if the jail is there.
+func (l *Relimit) change(value func(Setting) string) error {
+	if len(l.IPC) == 0 && l.Terminals == (Setting{}) {
+		return nil
+	}
+	init, status, err := find(l.Of.PID, l.Of.Started, l.Of.Boot, bootID())
+	if init != nil {
+		defer init.Close()
+	}
+	if err != nil || status != sandbox.Running {
+		return err
+	}
+	err = l.writeIPC(init, value)
+	if l.Terminals != (Setting{}) {
+		err = errors.Join(err, limitTerminals(l.Of.PID, value(l.Terminals)))
+	}
+	if init.ended() { // whatever it was, it is gone with the jail
+		return nil
+	}
+	return err
 }

@@ -29,6 +29,7 @@ func suite() sandboxtest.Suite {
 func probes() map[string]sandboxtest.Command {
 	return map[string]sandboxtest.Command{
 		"ranges":      becomeRanged,
+		"ipc":         probeIPC,
 		"kill":        probeKill,
 		"descriptors": probeDescriptors,
 		"denied":      probeDenied,

@@ -65,7 +65,7 @@ func (k *Kernel) Register(r *events.Registry) {
 // Features are all there are.
 func (k *Kernel) Features() sandbox.Features {
 	return sandbox.Features{
-		Privileged: true, UserNamespaces: true, IDRanges: true, Overlay: true, Memory: true, PIDs: true, CPU: true, CPUSet: true, IO: true, Swap: true, Freeze: true,
+		Privileged: true, UserNamespaces: true, IDRanges: true, Overlay: true, Memory: true, PIDs: true, CPU: true, CPUSet: true, IO: true, Swap: true, IPC: true, Freeze: true,
 	}
 }
 

@@ -10,6 +10,7 @@ const (
 	OpBecomeRoot // take user and group 0, which until then had no mapping
 	OpPrivate    // no mount goes to or comes from another namespace
 	OpHostname   // S: name
+	OpTune       // S: names below kernel. and values, in turn. Limits of the own IPC namespace, while the host's /proc is there
 	OpLoopback   // bring lo up
 	OpKeyring    // leave the caller's session keyring for an own one
 	OpCgroupNS   // see the cgroup one is in as the root
@@ -70,6 +71,8 @@ func (o Op) verb() string {
 		return "make mounts private"
 	case OpHostname:
 		return "set host name"
+	case OpTune:
+		return "limit IPC"
 	case OpLoopback:
 		return "bring up lo"
 	case OpKeyring:

@@ -137,6 +137,8 @@ func (m *machine) do(s Step) error {
 		return syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
 	case OpHostname:
 		return syscall.Sethostname([]byte(s.S[0]))
+	case OpTune:
+		return m.tune(s.S)
 	case OpLoopback:
 		return loopback()
 	case OpKeyring:
@@ -200,4 +202,20 @@ func (m *machine) doProcess(s Step) error {
 	default:
 		return syscall.ENOSYS
 	}
+}
+
+// tune writes limits of the IPC namespace that this process is in: the files are about their reader's.
+func (m *machine) tune(settings []string) error {
+	for i := 0; i+1 < len(settings); i += 2 {
+		m.where = "kernel." + settings[i]
+		fd, err := syscall.Open("/proc/sys/kernel/"+settings[i], syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		_, err = syscall.Write(fd, []byte(settings[i+1]))
+		if syscall.Close(fd); err != nil {
+			return err
+		}
+	}
+	return nil
 }
