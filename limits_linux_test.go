@@ -8,9 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/jail"
 )
 
 // TestLinuxLimitsLive changes limits of a jail that runs: those of the whole jail in the kernel's files, those of each process for
@@ -275,6 +278,55 @@ func TestLinuxDevices(t *testing.T) {
 	must(t, web.Stop(ioc.StopOptions{}))
 	must(t, web.Set(map[string]string{"devices": "/etc/passwd"}))
 	want(t, fault.Invalid, web.Start())
+	nothingLeft(t, h)
+}
+
+// TestLinuxDevicesOnly lets a jail make device nodes wherever it can: none of them is of use to it, nor can it change those that
+// it was given.
+func TestLinuxDevicesOnly(t *testing.T) {
+	h := realHost(t)
+	if os.Geteuid() != 0 {
+		t.Skip("an ordinary user's jails cannot make device nodes at all")
+	}
+	data := t.TempDir() // an ordinary file system of the host, with a device on it
+	if err := unix.Mknod(filepath.Join(data, "zero"), unix.S_IFCHR|0o666, int(unix.Mkdev(1, 5))); err != nil {
+		t.Fatal(err)
+	}
+	given, err := os.MkdirTemp("/dev", "ioctest-") // a directory of devices, as /dev/net and /dev/dri are
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(given); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := errors.Join(os.Chmod(given, 0o755), unix.Mknod(filepath.Join(given, "zero"), unix.S_IFCHR|0o600, int(unix.Mkdev(1, 5)))); err != nil {
+		t.Fatal(err)
+	}
+	web := h.JailGenerator("web")
+	must(t, web.Create(ioc.CreateOptions{Properties: map[string]string{"devices": given}}))
+	must(t, web.AddMount(jail.Mount{Source: data, Target: "/data"}))
+	must(t, web.AddMount(jail.Mount{Target: "/memory", Type: "tmpfs"}))
+	must(t, web.Start())
+	must(t, web.AddMount(jail.Mount{Target: "/later", Type: "tmpfs"}))
+	must(t, web.AddMount(jail.Mount{Source: data, Target: "/again"}))
+	if got, err := output(h, "web", "head -c 1 "+given+"/zero | wc -c"); err != nil || strings.TrimSpace(got) != "1" {
+		t.Errorf("what it was given: got %q, %v", got, err)
+	}
+	for _, dir := range []string{"/", "/tmp", "/dev", "/dev/shm", "/dev/pts", "/dev/mqueue", "/data", "/memory", "/later", "/again", given} {
+		node := filepath.Join(dir, "node")
+		if got, err := output(h, "web", "mknod "+node+" c 1 5 2>&- && { head -c 1 "+node+" 2>&- | wc -c; }; true"); err != nil || strings.TrimSpace(got) != "" && strings.TrimSpace(got) != "0" {
+			t.Errorf("a node in %s: got %q, %v", dir, got, err)
+		}
+	}
+	if got, err := output(h, "web", "head -c 1 /data/zero /again/zero 2>&- | wc -c"); err != nil || strings.TrimSpace(got) != "0" {
+		t.Errorf("a node of the host's: got %q, %v", got, err)
+	}
+	if got, err := output(h, "web", "chmod 666 "+given+"/zero 2>&- || echo refused"); err != nil || got != "refused" {
+		t.Errorf("the host's device has another mode: %q, %v", got, err)
+	}
+	must(t, web.Stop(ioc.StopOptions{}))
 	nothingLeft(t, h)
 }
 

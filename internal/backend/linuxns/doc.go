@@ -6,6 +6,11 @@
 // package stage), sets up the inside, and executes the jail's own program. It refuses to know what is in
 // the root file system, and whom a network interface belongs to.
 //
+// Devices need no rule of a cgroup. A jail's root may make nodes, which programs that unpack archives expect, and they are of
+// use nowhere: every mount of a jail is one without devices, but for its terminals and the nodes that it was given, and in
+// those it can make none (mountinfo tells; TestHardeningNodes). Nor can it mount anything itself. So that this holds with
+// cgroups of both versions, and for ordinary users, nothing is asked of the devices controller, nor of BPF.
+//
 // Starting a jail is two effects. cgroup.create makes the directories that hold the jail's processes,
 // sandbox.spawn starts the first one. Undone in the other order they kill everything in the jail, wait
 // until it is gone, and remove the directories.

@@ -219,6 +219,32 @@ func TestHardeningDevices(t *testing.T) {
 	}
 }
 
+// TestHardeningNodes: the mounts of a jail in which devices work are its terminals, where nobody makes nodes, and such that
+// cannot be written to.
+func TestHardeningNodes(t *testing.T) {
+	l := newLab(t)
+	l.spec.Mounts = append(l.spec.Mounts,
+		sandbox.Mount{Type: "bind", Source: t.TempDir(), Target: "/data", Options: []string{"rbind"}},
+		sandbox.Mount{Type: "tmpfs", Target: "/memory"},
+		sandbox.Mount{Type: "bind", Source: "/dev/null", Target: "/dev/given", Options: []string{"ro", "dev", "nosuid", "noexec"}})
+	found := map[string]bool{}
+	for line := range strings.Lines(l.probe(t, l.begin(t), "read", "/proc/self/mountinfo")) {
+		f := strings.Fields(line)
+		options := strings.Split(f[5], ",")
+		if found[f[4]] = true; slices.Contains(options, "nodev") || f[4] == "/dev/pts" {
+			continue
+		}
+		if !slices.Contains(options, "ro") {
+			t.Errorf("devices work in %s", strings.TrimSpace(line))
+		}
+	}
+	for _, name := range []string{"/", "/dev", "/dev/pts", "/dev/null", "/dev/given", "/data", "/memory"} {
+		if !found[name] {
+			t.Errorf("there is no mount at %s", name)
+		}
+	}
+}
+
 // TestHardeningView: what a jail sees of the machine.
 func TestHardeningView(t *testing.T) {
 	l := newLab(t)
