@@ -110,7 +110,11 @@ func TestSchemaAgrees(t *testing.T) {
 		nil, true, false, 0, 1, 5, -3, 1.5, 86400, 86401, "", "-", "none", "yes", "YES", "Off", "maybe", "5", "0", "-3", "05", "1400", "90000",
 		"1G", "1g", "0G", "1024M", "8388607T", "1X", "deny=5", "5:deny", "deny=5M/jail", "5:deny/jail", "5/jail", "log=5", "5:log", "5/user", "deny=",
 		"a b", "a,b", ",", "host.example", "-host", "a..b", "a_b", "ho/st", long, long[1:],
-		[]any{}, []any{"a", "b"}, []any{"a", 5, nil}, []any{[]any{"a"}}, map[string]any{"a": 1},
+		[]any{},
+		[]any{"a", "b"},
+		[]any{"a", 5, nil},
+		[]any{[]any{"a"}},
+		map[string]any{"a": 1},
 	}
 	for _, p := range config.Properties() {
 		if p.When == config.AtCreation {
