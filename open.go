@@ -37,7 +37,7 @@ type Options struct {
 	// directory. Root must be empty then. Empty: see Root.
 	Source string
 
-	// Existing refuses to make a root: one that is not there is fault.NotFound. It is for those who only
+	// Existing refuses to make a root: one that is not there is [ErrNoRoot]. It is for those who only
 	// look, and must not leave a directory behind where they looked in vain.
 	Existing bool
 
@@ -67,6 +67,9 @@ type Options struct {
 
 	boot journal.BootID // for tests; zero: as the system says
 }
+
+// ErrNoRoot is wrapped, in a fault.NotFound, where Options.Existing wants a root and nothing was ever kept there.
+var ErrNoRoot = errors.New("nothing was kept there yet")
 
 // Backend is the storage and the kernel that a host works with.
 type Backend = all.Backend
@@ -195,7 +198,7 @@ func (h *Host) openRoot(ctx context.Context, o Options) (*journal.Journal, error
 	}
 	root := at.Dir
 	if _, err := os.Stat(filepath.Join(root, "id")); o.Existing && errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New("", fault.NotFound, "root "+root, errors.New("nothing was kept there yet"))
+		return nil, fault.New("", fault.NotFound, "root "+root, ErrNoRoot)
 	}
 	if root, err = prepare(root); err != nil {
 		return nil, err

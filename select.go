@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/nearest"
@@ -31,7 +32,7 @@ func (h *Host) Select(ctx context.Context, terms []string) ([]jail.Info, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := missing(s.Missing(subjects(all)), all); err != nil {
+	if err := h.unknown(s.Missing(subjects(all)), all); err != nil {
 		return nil, err
 	}
 	return chosen(s, all), nil
@@ -71,8 +72,8 @@ func subjects(all []jail.Info) []selector.Subject {
 	return list
 }
 
-// missing is the error about names that no jail has.
-func missing(names []string, all []jail.Info) error {
+// unknown is the error about names that no jail has, each as NAME or SOURCE/NAME.
+func (h *Host) unknown(names []string, all []jail.Info) error {
 	if len(names) == 0 {
 		return nil
 	}
@@ -83,8 +84,14 @@ func missing(names []string, all []jail.Info) error {
 	var failed []error
 	for _, name := range names {
 		err := fault.New("", fault.NotFound, "jail "+name, nil)
+		source, name, sourced := strings.Cut(name, "/")
+		if !sourced {
+			name = source
+		}
 		if near := nearest.Word(name, words); near != "" {
 			err = err.WithRemedy("did you mean " + near + "?")
+		} else if sourced && source != h.Source() && ValidSource(source) {
+			err = err.WithRemedy("this is the source " + h.Source() + "; --source " + source + "=DATASET says where another one is")
 		}
 		failed = append(failed, err)
 	}

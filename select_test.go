@@ -74,7 +74,7 @@ func TestSelect(t *testing.T) {
 		{"wbe", fault.NotFound, "jail wbe: not found", "did you mean web?"},
 		{"web zzzzzzzzz", fault.NotFound, "jail zzzzzzzzz: not found", ""},
 		{"ALL !wbe", fault.NotFound, "jail wbe: not found", "did you mean web?"},
-		{"../etc", fault.NotFound, "jail etc: not found", ""},
+		{"../etc", fault.NotFound, "jail ../etc: not found", ""},
 		{"memroyuse>1", fault.Invalid, `select: "memroyuse>1", character 1: property memroyuse: there is none of that name`, "did you mean memoryuse?"},
 		{"runing=yes", fault.Invalid, `select: "runing=yes", character 1: property runing: there is none of that name`, "did you mean running?"},
 		{"boot=maybe", fault.Invalid, `select: "boot=maybe", character 6: maybe is neither yes nor no`, "write yes or no"},

@@ -68,8 +68,12 @@ func (s Selector) Missing(all []Subject) []string {
 			continue
 		}
 		for _, c := range t.choices {
-			if c.value.plain() && !slices.ContainsFunc(all, c.named) && !slices.Contains(missing, c.value.text()) {
-				missing = append(missing, c.value.text())
+			name := c.value.text()
+			if c.source.plain() && c.source != nil {
+				name = c.source.text() + "/" + name
+			}
+			if c.value.plain() && !slices.ContainsFunc(all, c.named) && !slices.Contains(missing, name) {
+				missing = append(missing, name)
 			}
 		}
 	}

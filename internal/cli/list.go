@@ -126,7 +126,7 @@ func (c *call) listJails(host *ioc.Host, g *grid, terms []string, templates, lon
 func jailColumns() []string {
 	return []string{
 		"address", "avail", "available", "cpu", "created", "dir", "health_state", "memory", "name", "newer", "note", "origin", "patch", "pid",
-		"processes", "reason", "refer", "referenced", "remedy", "running", "snapshots", "started", "state", "time", "used",
+		"processes", "reason", "refer", "referenced", "remedy", "running", "snapshots", "source", "started", "state", "time", "used",
 	}
 }
 
@@ -172,7 +172,7 @@ func jailColumn(i *jail.Info, column string, m *measurer) cell {
 		return moment(i.Created)
 	case "started":
 		return moment(i.Started)
-	case "address", "health_state":
+	case "address", "health_state", "source":
 		return words(i.Value(column))
 	case "pid":
 		if i.Sandbox.PID == 0 {

@@ -90,7 +90,7 @@ func (c *call) open() (*ioc.Host, error) {
 func (c *call) ask() (*ioc.Host, error) {
 	c.existing = true
 	host, err := c.open()
-	if errors.Is(err, fault.NotFound) {
+	if errors.Is(err, ioc.ErrNoRoot) {
 		nothing := ioc.Memory()
 		host, err = ioc.Open(c.ctx, ioc.Options{Backend: &nothing})
 		c.host = host
