@@ -62,19 +62,6 @@ func TestApply(t *testing.T) {
 	text = strings.Replace(text, "    exec_start: db up\n", "    exec_start: db up\n    maxproc: 90\n", 1)
 	world := s.outline(t)
 	s.fails["new"] = true
-	dry, _, err := eventstest.Record(t, s.Apply(parsed(t, text), ioc.ApplyOptions{DryRun: true, Prune: true}))
-	if err != nil || s.outline(t) != world {
-		t.Errorf("dry run: %v", err)
-	}
-	told := ""
-	for _, ev := range dry {
-		if ev.Done() && ev.Depth == 1 {
-			told += ev.Type() + " " + ev.Key() + "\n"
-		}
-	}
-	if want := "jail.set db\njail.create new\njail.start new\njail.restart db\njail.destroy extra\n"; told != want {
-		t.Errorf("the dry run told\n%s, want\n%s", told, want)
-	}
 	s.order()
 	if _, err := eventstest.Verify(t, s.Apply(parsed(t, text), ioc.ApplyOptions{Prune: true})); err == nil || !strings.Contains(err.Error(), "exec_start new: exit 3") {
 		t.Errorf("got %v", err)

@@ -52,6 +52,7 @@ internal/filetree            : fault storage
 internal/smallfile           : events storage internal/atomicfile
 internal/transfer            : events fault release sandbox storage internal/filetree
 internal/backend/mem         : doctor events fault network storage sandbox
+internal/backend/rehearsal   : events fault network storage sandbox internal/backend/mem
 internal/backend/overlay     : doctor events fault storage internal/atomicfile internal/filetree internal/lock internal/run internal/smallfile
 internal/backend/zfs         : doctor events fault storage internal/atomicfile internal/filetree internal/run internal/smallfile
 internal/backend/zfs/scratch :

@@ -136,6 +136,7 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		ID:       h.id,
 		Source:   h.source,
 		Wait:     o.Wait,
+		Rehearse: h.rehearsal,
 	}
 	registry := h.registry()
 	h.keeper.Records = records{j, registry}

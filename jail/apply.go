@@ -30,7 +30,7 @@ type Desired struct {
 // ApplyOptions say how a host is made to match.
 type ApplyOptions struct {
 	Prune  bool // destroy the jails that are not among those desired
-	DryRun bool // change nothing: every step is skipped
+	DryRun bool // change nothing: every step that would be done is skipped
 }
 
 // Apply is the payload of making the jails of a host what they are to be.
@@ -101,15 +101,15 @@ func (k *Keeper) Apply(all []Desired, o ApplyOptions) events.Op[struct{}] {
 		if _, err := k.Enter(s, "apply", wants...); err != nil {
 			return none, err
 		}
+		if o.DryRun {
+			return none, k.rehearse(s, all, o)
+		}
 		plan, err := k.match(s.Context(), all, o)
 		if err != nil {
 			return none, err
 		}
 		if len(plan.steps)+len(plan.start)+len(plan.restart)+len(plan.last) == 0 {
 			return none, events.Skip("all of it is so")
-		}
-		if o.DryRun {
-			return none, plan.show(s, k)
 		}
 		return none, plan.carryOut(s, k)
 	})
@@ -234,11 +234,14 @@ func (k *Keeper) adapt(ctx context.Context, m *match, i *Info, d Desired) error 
 	}
 	restart := false
 	changes := difference(i, d)
-	_, changed, err := k.edit(i.Config, changes, i.alive)
+	data, changed, err := k.edit(i.Config, changes, i.alive)
 	if _, skip := errors.AsType[*events.SkipError](err); err != nil && !skip {
 		return refused("apply", d.Name, err)
 	}
 	if len(changed) > 0 {
+		if _, err := k.relimit(i, data.Encode(), changed); err != nil { // it tells what needs no restart
+			return refused("apply", d.Name, err)
+		}
 		m.steps = append(m.steps, act(k.Set(d.Name, changes)))
 		restart = slices.ContainsFunc(changed, func(c Changed) bool { return c.Restart })
 	}
@@ -328,26 +331,6 @@ func (k *Keeper) bringUp(names, again []Name) events.Op[struct{}] {
 			add(g, t, n, k.startAlone(n.name))
 		},
 	})
-}
-
-// show puts into the stream what would be done.
-func (m *match) show(s events.Step, k *Keeper) error {
-	all := m.steps
-	for _, n := range m.start {
-		all = append(all, act(k.Start(n)))
-	}
-	for _, n := range m.restart {
-		all = append(all, act(k.Restart(n, StopOptions{})))
-	}
-	for _, a := range append(all, m.last...) {
-		if p, ok := a.payload.(*Set); ok && p.Properties == nil {
-			continue // nobody knows before the clone is there
-		}
-		if err := s.Do(a.payload, func(events.Step) error { return events.Skip("it would be done") }); err != nil {
-			return err
-		}
-	}
-	return events.Skip("nothing was changed")
 }
 
 // carryOut does it.

@@ -37,6 +37,13 @@ type Line struct {
 	Command  string // empty: nothing is run
 }
 
+// On is the same pair where c runs the commands.
+func (a *Around) On(c Commands) *Around {
+	other := *a
+	other.commands = c
+	return &other
+}
+
 // EventType is jail.around.
 func (*Around) EventType() string { return "jail.around" }
 

@@ -86,8 +86,7 @@ func (k *Keeper) ask(ctx context.Context, s events.Step, i *Info, state sandbox.
 		}
 		return &noError{"nothing listens there"}
 	case c.file != "":
-		opener, _ := k.Sandbox.(sandbox.Opener)
-		if ok, err := transfer.Exists(ctx, opener, state, c.file); ok || err != nil {
+		if ok, err := k.exists(ctx, state, c.file); ok || err != nil {
 			return err
 		}
 		return &noError{"it is not there"}
@@ -105,6 +104,15 @@ func (k *Keeper) ask(ctx context.Context, s events.Step, i *Info, state sandbox.
 		err = no
 	}
 	return err
+}
+
+// exists looks whether a jail has a file.
+func (k *Keeper) exists(ctx context.Context, state sandbox.State, file string) (bool, error) {
+	if f, ok := k.Sandbox.(sandbox.Finder); ok {
+		return f.Exists(ctx, state, file)
+	}
+	opener, _ := k.Sandbox.(sandbox.Opener)
+	return transfer.Exists(ctx, opener, state, file)
 }
 
 // noError is the answer no.

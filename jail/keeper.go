@@ -31,6 +31,10 @@ type Keeper struct {
 	// Environ is the caller's environment, which commands in a jail begin with where exec_clean is off.
 	Environ func() []string
 
+	// Rehearse gives a keeper whose operations go the same way and do nothing, and what they are to be run with. It is asked
+	// for by dry runs.
+	Rehearse func(ctx context.Context) (*Keeper, []events.Option, error)
+
 	// Source is what the root is called among others; empty: [Source].
 	Source string
 

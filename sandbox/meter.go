@@ -52,3 +52,9 @@ type Listener interface {
 	// not run is fault.NotFound.
 	Listening(ctx context.Context, state State, port uint16) (bool, error)
 }
+
+// Finder is implemented by drivers that are not Openers and can tell all the same whether a running jail has a file.
+type Finder interface {
+	// Exists tells whether there is something at an absolute path of the jail. One that does not run is fault.NotFound.
+	Exists(ctx context.Context, state State, path string) (bool, error)
+}

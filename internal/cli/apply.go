@@ -66,6 +66,7 @@ ioc apply --schema > jails.schema.json`,
 				return err
 			}
 		}
+		c.verbose = c.verbose || o.DryRun && !c.quiet // the steps are what was asked for
 		_, err = watch(c, host.Apply(file, o))
 		return err
 	})

@@ -32,6 +32,7 @@ type dataset struct {
 	origin  storage.Origin
 	release string // id of the release it shares files with
 	files   map[string]string
+	loaded  map[string]bool // of one that was adopted, the files that were asked for
 	tree    *tree
 	snaps   []snapshot
 }
