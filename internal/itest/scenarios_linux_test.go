@@ -330,6 +330,15 @@ func all() []scenario {
 				{Name: "copy", State: apply.Stopped},
 			}}, ioc.ApplyOptions{}))
 		}},
+		// What it sets of jails that run, a limit that the kernel knows at once above all, and in files is as before, too.
+		{name: "apply-set", sample: true, from: created, before: both(limits, dependsRunning), op: func(h *ioc.Host, _ string) eventstest.Operation {
+			lines := "/etc /mnt nullfs ro 0 0\n"
+			return eventstest.Run(h.Apply(&apply.File{Jails: []apply.Jail{
+				{Name: "web", Properties: map[string]string{"maxproc": "77", "depends": "copy"}, State: apply.Running},
+				{Name: "new", Clone: "copy", Fstab: &lines, State: apply.Stopped},
+				{Name: "copy", Properties: map[string]string{"notes": "applied"}, Fstab: &lines, State: apply.Stopped},
+			}}, ioc.ApplyOptions{}))
+		}},
 		{name: "apply-prune", sample: true, from: created, before: both(branches, starts), op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(h.Apply(&apply.File{Jails: []apply.Jail{
 				{Name: "db", Release: base, State: apply.Running},
