@@ -46,8 +46,9 @@ release/bootstrap            : events fault release internal/download internal/r
 release/published            : events fault release internal/download
 release/oci                  : events fault release internal/download
 apply                        : config fault internal/nearest
-jail                         : doctor events fault config network selector release storage sandbox internal/atomicfile internal/format/fstab internal/graph internal/lock internal/nearest internal/transfer
+jail                         : doctor events fault config network selector release storage sandbox internal/atomicfile internal/format/fstab internal/format/jailstream internal/graph internal/lock internal/nearest internal/transfer
 internal/format/fstab        :
+internal/format/jailstream   :
 internal/filetree            : fault storage
 internal/smallfile           : events storage internal/atomicfile
 internal/transfer            : events fault release sandbox storage internal/filetree

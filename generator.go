@@ -21,6 +21,7 @@ type (
 	RollbackOptions = jail.RollbackOptions
 	LogOptions      = jail.LogOptions
 	CopyOptions     = jail.CopyOptions
+	ReceiveOptions  = jail.ReceiveOptions
 )
 
 // CloneOptions describe a clone.
@@ -180,6 +181,17 @@ func (g *JailGenerator) DestroySnapshot(name string) events.Op[struct{}] {
 // It changes nothing, and the jail may run.
 func (g *JailGenerator) Diff(from, to string) events.Op[[]storage.Difference] {
 	return g.h.keeper.Diff(g.name, storage.SnapshotName(from), storage.SnapshotName(to)).With(g.h.preset...)
+}
+
+// Send writes the snapshot to w, for Receive there or elsewhere, with the jail's configuration: all of it or, if base names an
+// earlier snapshot, what has come since. It is for storage that sends its snapshots, which is ZFS.
+func (g *JailGenerator) Send(snapshot, base string, w io.Writer) events.Op[struct{}] {
+	return g.h.keeper.Send(g.name, storage.SnapshotName(snapshot), storage.SnapshotName(base), w).With(g.h.preset...)
+}
+
+// Receive makes the jail of what Send has written, or brings it on by what is new.
+func (g *JailGenerator) Receive(o ReceiveOptions) events.Op[jail.Info] {
+	return g.h.keeper.Receive(g.name, o).With(g.h.preset...)
 }
 
 // Rollback returns the jail's files to the snapshot named and to no other.

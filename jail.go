@@ -113,6 +113,18 @@ func (j *Jail) Diff(ctx context.Context, from, to string) ([]storage.Difference,
 	return j.g.Diff(from, to).Do(ctx)
 }
 
+// Send writes a snapshot of the jail to w; see [JailGenerator.Send].
+func (j *Jail) Send(ctx context.Context, snapshot, base string, w io.Writer) error {
+	_, err := j.g.Send(snapshot, base, w).Do(ctx)
+	return err
+}
+
+// Receive makes the jail of what was sent; see [JailGenerator.Receive].
+func (j *Jail) Receive(ctx context.Context, o ReceiveOptions) error {
+	_, err := j.g.Receive(o).Do(ctx)
+	return err
+}
+
 // Promote makes the jail the owner of what it shares with the one it was cloned from; see [JailGenerator.Promote].
 func (j *Jail) Promote(ctx context.Context) error {
 	_, err := j.g.Promote().Do(ctx)

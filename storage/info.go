@@ -31,6 +31,7 @@ type Snapshot struct {
 	Name    SnapshotName
 	Created time.Time // in UTC
 	Used    int64     // bytes that only this snapshot holds, as far as the driver knows; -1: it does not
+	ID      string    // the same wherever the snapshot was sent to; empty: the driver is no Streamer
 }
 
 // Usage is how much room a dataset takes, in bytes on disk.

@@ -21,14 +21,14 @@ not part of a snapshot.`,
 ioc snapshot rollback web@before-upgrade`,
 		Args: c.unknownSnapshot,
 	}, func(cmd *cobra.Command, _ []string) error { return cmd.Help() })
-	cmd.AddCommand(c.snapshotList(), c.snapshotCreate(), c.snapshotRemove(), c.snapshotRollback(), c.snapshotDiff())
+	cmd.AddCommand(c.snapshotList(), c.snapshotCreate(), c.snapshotRemove(), c.snapshotRollback(), c.snapshotDiff(), c.snapshotSend(), c.snapshotReceive())
 	return cmd
 }
 
 // unknownSnapshot refuses what is no command below snapshot.
 func (*call) unknownSnapshot(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return misuse(cmd, "%s is neither list, create, remove, rollback nor diff", quote(args[0]))
+		return misuse(cmd, "%s is neither list, create, remove, rollback, diff, send nor receive", quote(args[0]))
 	}
 	return nil
 }

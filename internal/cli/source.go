@@ -37,7 +37,7 @@ func (c *call) chooseSource(cmd *cobra.Command, args []string) error {
 // jailOperands are those of a command's operands that can name jails.
 func jailOperands(verb string, args []string) []string {
 	switch verb {
-	case "exec", "console", "run", "create", "clone": // what follows is a program's, or is in the same source
+	case "exec", "console", "run", "create", "clone", "receive": // what follows is a program's, or is in the same source
 		return args[:min(1, len(args))]
 	case "fetch", "apply", "events", "activate", "deactivate", "completion", "help":
 		return nil

@@ -15,7 +15,7 @@ import (
 )
 
 // thinTests are the tests of an ordinary run in a world that is slow.
-const thinTests = "Fill CloneOfJail Rollback DestroySnapshot Diff Rename Destroy Refused UsedSince Effects Deferred"
+const thinTests = "Fill CloneOfJail Rollback DestroySnapshot Diff Stream Rename Destroy Refused UsedSince Effects Deferred"
 
 // Run runs the suite; fresh makes a new, empty world.
 func Run(t *testing.T, fresh func(t testing.TB) World) {
@@ -35,6 +35,7 @@ func Run(t *testing.T, fresh func(t testing.TB) World) {
 		{"Rollback", (*suite).rollback},
 		{"DestroySnapshot", (*suite).destroySnapshot},
 		{"Diff", (*suite).diff},
+		{"Stream", (*suite).stream},
 		{"WrittenSince", (*suite).writtenSince},
 		{"Rename", (*suite).rename},
 		{"Destroy", (*suite).destroy},

@@ -24,6 +24,8 @@ type message struct {
 // tenth of the time in which a command of ioc starts, and most never need them.
 var messages = sync.OnceValue(func() []message {
 	return []message{
+		{regexp.MustCompile(`(?m)stream has unsupported|must be upgraded to receive|unsupported (version|feature)`), fault.NotSupported, false},
+		{regexp.MustCompile(`(?m)invalid (backup )?stream|checksum mismatch|failed to read from stream|not an intelligible stream`), fault.Corrupt, false},
 		{regexp.MustCompile(`(?m)dependent clones|has children|more recent snapshots exist`), fault.Busy, false},
 		{regexp.MustCompile(`(?m)(dataset|pool|Device|device|target|pool or dataset) is busy|Device busy|umount failed|unmount failed|in use`), fault.Busy, true},
 		{regexp.MustCompile(`(?m)already exists|snapshot name .* conflicts`), fault.Exists, false},

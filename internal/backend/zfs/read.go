@@ -147,10 +147,22 @@ func (d *Driver) Snapshots(ctx context.Context, set storage.Dataset) ([]storage.
 	all := []storage.Snapshot{}
 	for _, r := range rs.snapshots(d.p.files(set)) {
 		if n := snapshotName(&r); n[0] != '.' {
-			all = append(all, storage.Snapshot{Name: n, Created: r.created(), Used: r.number("used")})
+			all = append(all, storage.Snapshot{Name: n, Created: r.created(), Used: r.number("used"), ID: r.get("guid")})
 		}
 	}
 	return all, nil
+}
+
+// Unwritten asks for the property written, which came after pool version 23.
+func (d *Driver) Unwritten(ctx context.Context, set storage.Dataset, n storage.SnapshotName) bool {
+	files := d.p.files(set)
+	rs, err := get(ctx, 1, files)
+	all := rs.snapshots(files)
+	if err != nil || len(all) == 0 || snapshotName(&all[len(all)-1]) != n {
+		return false
+	}
+	out, err := ask(ctx, "get", "-Hp", "-o", "value", "written", files)
+	return err == nil && strings.TrimSpace(out) == "0"
 }
 
 func snapshotName(r *row) storage.SnapshotName {

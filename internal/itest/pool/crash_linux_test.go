@@ -1,8 +1,10 @@
 package pool
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +19,7 @@ import (
 )
 
 // thin are the scenarios of an ordinary run.
-const thin = "create rollback promote destroy tune"
+const thin = "create rollback promote destroy tune receive advance"
 
 // TestCrash kills every operation at every point in a long run, and some at one or two in an ordinary one.
 func TestCrash(t *testing.T) {
@@ -74,6 +76,12 @@ func scenarios() []eventstest.Scenario {
 		{"activate", func(h *ioc.Host) eventstest.Operation {
 			return eventstest.Run(h.Activate(secondPool(filepath.Dir(h.Root()))))
 		}},
+		{"receive", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(h.JailGenerator("came").Receive(ioc.ReceiveOptions{Stream: fromFile(whole(filepath.Dir(h.Root())))}))
+		}},
+		{"advance", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(h.JailGenerator("came").Receive(ioc.ReceiveOptions{Stream: fromFile(news(filepath.Dir(h.Root()))), Force: true}))
+		}},
 		{"doctor", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(h.Mend()) }},
 	} {
 		onHost := func(op func(h *ioc.Host) eventstest.Operation) func(dir string) (eventstest.Operation, error) {
@@ -89,6 +97,8 @@ func scenarios() []eventstest.Scenario {
 		switch s.name {
 		case "doctor":
 			before = broken
+		case "receive", "advance":
+			before = func(dir string) error { return errors.Join(setup(dir), streams(dir, s.name == "advance")) }
 		case "activate":
 			before = func(dir string) error {
 				err := errors.Join(emptyRoot(dir), makePool(secondPool(dir), dir))
@@ -131,6 +141,55 @@ func scenarios() []eventstest.Scenario {
 		})
 	}
 	return all
+}
+
+// The streams of a cell.
+func whole(dir string) string { return filepath.Join(dir, "whole") }
+func news(dir string) string  { return filepath.Join(dir, "news") }
+
+// fromFile reads a file that is opened when it is read first.
+func fromFile(path string) io.Reader { return &fileReader{path: path} }
+
+type fileReader struct {
+	path string
+	f    *os.File
+}
+
+func (r *fileReader) Read(p []byte) (n int, err error) {
+	if r.f == nil {
+		if r.f, err = os.Open(r.path); err != nil {
+			return 0, err
+		}
+	}
+	return r.f.Read(p)
+}
+
+// streams makes the streams of web, and a jail that has come, has gone on and has written, and has a snapshot of that.
+func streams(dir string, come bool) error {
+	h, err := open(filepath.Join(dir, "root"))
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	send := func(path, snapshot, base string) error {
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(h.Jail("web").Send(ctx, snapshot, base, f), f.Close())
+	}
+	if err := errors.Join(send(whole(dir), "one", ""), send(news(dir), "two", "one")); err != nil || !come {
+		return err
+	}
+	came := h.Jail("came")
+	if err := came.Receive(ctx, ioc.ReceiveOptions{Stream: fromFile(whole(dir))}); err != nil {
+		return err
+	}
+	if err := os.WriteFile(motd(h, "came"), []byte("mine"), 0o644); err != nil {
+		return err
+	}
+	_, err = came.Snapshot(ctx, "mine")
+	return err
 }
 
 // fileSystem is a cell's.
