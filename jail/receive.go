@@ -61,7 +61,7 @@ func (p *Unchanged) AppendAttrs(dst []slog.Attr) []slog.Attr { return snapshotAt
 // LeftOut is the payload of a step that is skipped to say which property a jail does not get that came, and why.
 type LeftOut struct {
 	Subject
-	Property string
+	Property string // the property, which is not set
 }
 
 // EventType is jail.leftout.
