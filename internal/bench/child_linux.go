@@ -26,9 +26,9 @@ func child(args []string) int {
 	case "run":
 		err = once(ctx, args[0], args[1], args[2], args[3])
 	case "cycle":
-		err = cycle(ctx, args[0], args[1], args[2])
+		err = opened(ctx, args[0], func(h *ioc.Host) error { return cycle(ctx, h, args[1], args[2]) })
 	case "exec":
-		err = join(ctx, args[0], args[1])
+		err = opened(ctx, args[0], func(h *ioc.Host) error { return join(ctx, h, args[1]) })
 	case "memory":
 		err = pid(ctx, args[0], args[1])
 	case "zfs":
@@ -92,12 +92,17 @@ func once(ctx context.Context, root, dir, group, id string) error {
 	return err
 }
 
-// cycle creates, starts, stops and destroys a jail.
-func cycle(ctx context.Context, root, id, release string) error {
+// opened does something with a host that is opened for it.
+func opened(ctx context.Context, root string, f func(*ioc.Host) error) error {
 	host, err := ioc.Open(ctx, ioc.Options{Root: root})
 	if err != nil {
 		return err
 	}
+	return f(host)
+}
+
+// cycle creates, starts, stops and destroys a jail.
+func cycle(ctx context.Context, host *ioc.Host, id, release string) error {
 	j := host.Jail(id)
 	if err := j.Create(ctx, ioc.CreateOptions{Release: storage.Name(release)}); err != nil {
 		return err
@@ -112,11 +117,7 @@ func cycle(ctx context.Context, root, id, release string) error {
 }
 
 // join runs /bin/true in a jail that runs.
-func join(ctx context.Context, root, id string) error {
-	host, err := ioc.Open(ctx, ioc.Options{Root: root})
-	if err != nil {
-		return err
-	}
+func join(ctx context.Context, host *ioc.Host, id string) error {
 	exit, err := host.Jail(id).Exec(ctx, ioc.ExecOptions{Process: sandbox.Process{Args: []string{"/bin/true"}}})
 	if err == nil && exit.Status() != 0 {
 		err = fmt.Errorf("/bin/true: %v", exit)

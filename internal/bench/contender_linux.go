@@ -15,6 +15,7 @@ type contender struct {
 	name    string
 	version string
 	ours    bool
+	inside  bool // this process does it, not one that is started for it
 
 	runs  string // what takes its turn, for people
 	run   func(ctx context.Context, id string) error

@@ -80,10 +80,10 @@ func takeTurns(ctx context.Context, turns []func() error, rounds int) error {
 
 // time adds a sample. A failure ends the bench: it would be faster than success.
 func (r *row) time(f func() error) error {
-	before, began := cpu(), time.Now() //nolint:forbidigo // measuring is the purpose
+	before, began := cpu(r.inside), time.Now() //nolint:forbidigo // measuring is the purpose
 	err := f()
 	r.wall = append(r.wall, time.Since(began))
-	r.cpu = append(r.cpu, cpu()-before)
+	r.cpu = append(r.cpu, cpu(r.inside)-before)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
 	}
@@ -109,13 +109,20 @@ func (l *lab) fifty(ctx context.Context, c *contender) error {
 	return errors.Join(all...)
 }
 
-// cpu is what the commands that have ended so far have used of the processors.
-func cpu() time.Duration {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_CHILDREN, &u); err != nil {
-		return 0
+// cpu is what the commands that have ended so far have used of the processors, and this process if that counts.
+func cpu(inside bool) (used time.Duration) {
+	whose := []int{unix.RUSAGE_CHILDREN}
+	if inside {
+		whose = append(whose, unix.RUSAGE_SELF)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	for _, who := range whose {
+		var u unix.Rusage
+		if err := unix.Getrusage(who, &u); err != nil {
+			return 0
+		}
+		used += time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	return used
 }
 
 // median is also that of what is left when as much is cut off at either end.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+
+	"github.com/libioc/ioc"
 )
 
 // iocRoot is where ioc keeps the jails of the bench.
@@ -63,7 +65,18 @@ func (l *lab) ours(ctx context.Context) ([]*contender, error) {
 		joins: "the same by the library",
 		join:  func(ctx context.Context) error { return l.childDo(ctx, "exec", l.iocRoot(), held) },
 	}
-	all := []*contender{runtime, library}
+	host, err := ioc.Open(ctx, ioc.Options{Root: l.iocRoot()})
+	if err != nil {
+		return nil, err
+	}
+	running := &contender{
+		name: "ioc", ours: true, inside: true,
+		cycles: "the same by the library, in a program that runs: this one",
+		cycle:  func(ctx context.Context, id string) error { return cycle(ctx, host, id, l.releaseName()) },
+		joins:  "the same by the library, in a program that runs: this one",
+		join:   func(ctx context.Context) error { return join(ctx, host, held) },
+	}
+	all := []*contender{runtime, library, running}
 	for _, c := range all {
 		if err := l.try(ctx, c); err != nil {
 			return all, fmt.Errorf("ioc: %w", err)
