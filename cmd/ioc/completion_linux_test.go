@@ -39,6 +39,14 @@ func TestCompletion(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(bin, "ioc"), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
+		if err := os.Mkdir(filepath.Join(bin, "run"), 0o700); err != nil { // else fish leaves one in /tmp
+			t.Fatal(err)
+		}
+		for _, dir := range []string{bin, filepath.Join(bin, "run")} {
+			if err := os.Chown(dir, at.p.uid, at.p.gid); err != nil {
+				t.Fatal(err)
+			}
+		}
 		before := strings.Join(listing(t, at.dir), "\n")
 		for name, shell := range shells {
 			t.Run(name, func(t *testing.T) {
@@ -46,12 +54,9 @@ func TestCompletion(t *testing.T) {
 					t.Skip("left out: ", err)
 				}
 				cmd := exec.Command(shell.program[0], shell.program[1:]...)
-				cmd.Env = append(environment(at.dir), "PATH="+bin+":"+os.Getenv("PATH"), "TERM=xterm", "HOME="+bin)
+				cmd.Env = append(environment(at.dir), "PATH="+bin+":"+os.Getenv("PATH"), "TERM=xterm", "HOME="+bin, "XDG_RUNTIME_DIR="+filepath.Join(bin, "run"))
 				if at.p.login != "" {
 					cmd.SysProcAttr = at.p.command(nil).SysProcAttr
-					if err := os.Chown(bin, at.p.uid, at.p.gid); err != nil {
-						t.Fatal(err)
-					}
 				}
 				x := newTerminal(t, at.p, 50, 200)
 				x.start(cmd)
