@@ -41,6 +41,9 @@ func (k *Keeper) finding(ctx context.Context, i *Info) (doctor.Finding, bool) {
 		f.Remedy, f.Mend = "undo what its start did; nothing of it runs", settling{k, i.Name}
 	case i.gone:
 		f.Kind, f.Proof, f.Remedy = "jail.lost", "it runs, and its files are gone", "ioc stop "+name
+	case i.usable == nil && i.lacks(ctx):
+		f.Kind, f.Text = "jail.unattended", "it runs, and its network does not last: "+i.missing(ctx)
+		f.Proof, f.Remedy, f.Mend = "its start is on record, and the process that it started for that is gone", "start that process again", attending{k, i.Name}
 	case i.usable == nil:
 		return f, false // stopping: a release that is broken off is in the journal, and one that is not is none
 	case isConfig(i.usable) && !i.alive && !i.started:

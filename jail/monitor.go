@@ -20,7 +20,7 @@ type Clock interface {
 }
 
 // Monitor watches the jails that run: it checks their health, tells of processes that the kernel killed for want of memory,
-// and restarts jails by their policies. What it does are operations like everybody's, and it knows nothing that is not
+// starts again what has ended beside a jail, and restarts jails by their policies. What it does are operations like everybody's, and it knows nothing that is not
 // in the jails: it can be ended and begun at any time.
 type Monitor struct {
 	Keeper *Keeper
@@ -165,7 +165,7 @@ func (w *watch) concerns(ctx context.Context, name Name) bool {
 
 // watched says that a running jail has something that is to be watched.
 func (i *Info) watched() bool {
-	return i.usable == nil && (i.value("health") != "" || i.value(restart) != "no" || i.value("memoryuse") != "")
+	return i.usable == nil && (len(i.attendants) > 0 || i.value("health") != "" || i.value(restart) != "no" || i.value("memoryuse") != "")
 }
 
 // settle notes that nothing more is done for a jail until it is started anew.

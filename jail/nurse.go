@@ -18,6 +18,7 @@ type nurse struct {
 	row    int          // restarts in a row
 	failed bool         // the last one has stopped the jail and could not start it
 	check  <-chan time.Time
+	rest   <-chan time.Time // until what has ended beside the jail is started again once more
 
 	of    string              // the start whose end is waited for
 	died  <-chan sandbox.Exit // closed without one: nobody could tell
@@ -64,6 +65,11 @@ func (n *nurse) look(ctx context.Context, i *Info) {
 	if n.Keeper.isShort(ctx, i) {
 		_, _ = do(ctx, n.watch, n.Keeper.account(n.name), true) // its events tell what came of it
 	}
+	if n.rest == nil && i.lacks(ctx) {
+		if _, err := do(ctx, n.watch, n.Keeper.attend(n.name), true); err != nil {
+			n.rest = n.Clock.After(mostPause)
+		}
+	}
 	again := n.Clock.After(lookEvery)
 	if i.value("health") == "" {
 		n.check = nil
@@ -73,6 +79,8 @@ func (n *nurse) look(ctx context.Context, i *Info) {
 	select {
 	case <-ctx.Done():
 	case <-again:
+	case <-n.rest:
+		n.rest = nil
 	case exit, ok := <-n.died:
 		if n.ended(exit); !ok { // nobody can wait for it
 			n.of, n.died = i.Sandbox.Run, nil

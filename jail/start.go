@@ -60,7 +60,8 @@ func (p *Unused) AppendAttrs(dst []slog.Attr) []slog.Attr {
 	return append(dst, slog.String("properties", strings.Join(p.Properties, " ")))
 }
 
-// Start starts a jail, and before it those that it depends on and that do not run. One that runs is skipped; one
+// Start starts a jail, and before it those that it depends on and that do not run. One that runs is skipped, unless something has
+// ended that has to run beside it, and is started again; one
 // that is dead is cleaned up first. When it fails nothing of it is left, and all of them are as they were.
 func (k *Keeper) Start(name Name) events.Op[sandbox.State] { return k.start(name, nil, k.dependencies) }
 
@@ -80,6 +81,9 @@ func (k *Keeper) start(name Name, properties map[string]string, first func(event
 			return sandbox.State{}, refused("start", name, err)
 		}
 		if i.alive {
+			if done, err := k.attendTo(s, &i); done || err != nil {
+				return i.Sandbox, err
+			}
 			return i.Sandbox, events.Skip("it is running")
 		}
 		if state, running := k.hasBegun(s, name); running {

@@ -14,6 +14,7 @@ import (
 	"github.com/libioc/ioc/config"
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/network"
 	"github.com/libioc/ioc/sandbox"
 	"github.com/libioc/ioc/storage"
 )
@@ -47,6 +48,8 @@ type Info struct {
 
 	Addresses []netip.Prefix // of its network, while it runs
 	Health    Health         // of a running one that has a check; empty: it has none
+
+	attendants []network.Attendant // of a running one
 
 	source   string // of the root it is in; empty: Source
 	started  bool   // its start is on record
@@ -205,7 +208,7 @@ func (k *Keeper) liveness(ctx context.Context, i *Info, kept *Kept) {
 	case status == sandbox.Running:
 		i.alive = true
 		i.State, i.Reason, i.Remedy = Running, "", ""
-		i.Addresses = addresses(kept)
+		i.Addresses, i.attendants = addresses(kept), attendants(kept)
 	case status == sandbox.Rebooted:
 		i.rebooted = true
 		i.Reason = "the machine was booted since it was started"

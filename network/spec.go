@@ -152,6 +152,18 @@ type Connected interface {
 	Addresses() []netip.Prefix
 }
 
+// Attendant is implemented by effects of Plan.After that start a process which has to run as long as the jail does.
+type Attendant interface {
+	events.Effect
+
+	// Attends reports whether the process runs. It knows in an effect that was read back from its JSON, too.
+	Attends(ctx context.Context) (bool, error)
+
+	// Again plans to start it again in a running jail, and changes nothing. The new effect is undone before this one, and is an
+	// Attendant in its place. One that was made by a program that did not know this is fault.NotSupported.
+	Again(inside Inside) (events.Effect, error)
+}
+
 // Features is what a host can do. A false one has its reason in Why, under the field's name.
 type Features struct {
 	Bridges bool // Spec.Interfaces is honoured

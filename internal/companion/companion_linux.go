@@ -178,6 +178,39 @@ func End(ctx context.Context, file, boot string, grace time.Duration) error {
 	return forget(file)
 }
 
+// Lives says whether the process that file notes runs, or is being started.
+func Lives(file, boot string) (bool, error) {
+	f, err := os.OpenFile(file, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	} else if err != nil {
+		return false, err
+	}
+	var pid int
+	var began uint64
+	var of string
+	if n, _ := fmt.Fscanf(f, "%d %d %s\n", &pid, &began, &of); n != 3 || of != boot {
+		return false, nil
+	}
+	fd, err := openPidfd(pid)
+	if errors.Is(err, unix.ESRCH) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer fd.Close()
+	now, err := started(pid)
+	return err == nil && now == began && !ended(fd, 0), nil //nolint:nilerr // it has ended meanwhile
+}
+
 // settled waits until nobody starts the process any more: it runs, or whoever started it is gone and it has noticed.
 func settled(ctx context.Context, file string) error {
 	f, err := os.OpenFile(file, os.O_RDWR|unix.O_NOFOLLOW, 0)

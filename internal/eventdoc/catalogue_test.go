@@ -74,6 +74,8 @@ func catalogue() []events.Payload {
 		&jail.Around{},
 		&jail.Apply{},
 		&jail.Attach{},
+		&jail.Attaching{},
+		&jail.Attend{},
 		&jail.Attempt{},
 		&jail.Await{},
 		&jail.Collect{},

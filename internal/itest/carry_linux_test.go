@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/events/eventstest"
@@ -27,6 +28,7 @@ func TestNetworkOfUser(t *testing.T) {
 			t.Skip(name + " is not installed")
 		}
 	}
+	tunnels(t)
 	o := newOutside(t)
 	o.serve(t)
 	uplink, err := netlink.LinkByName("uplink")
@@ -52,6 +54,22 @@ func TestNetworkOfUser(t *testing.T) {
 	}
 }
 
+// tunnels lets everybody make the kind of interface that the programs make, as most systems do, in the tests' own mounts.
+func tunnels(t testing.TB) {
+	t.Helper()
+	if info, err := os.Stat("/dev/net/tun"); err != nil || info.Mode().Perm() == 0o666 {
+		return
+	}
+	if err := unix.Mount("tmpfs", "/dev/net", "tmpfs", 0, "mode=0755"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount("/dev/net", unix.MNT_DETACH) })
+	const tun = "/dev/net/tun"
+	if err := errors.Join(unix.Mknod(tun, unix.S_IFCHR|0o666, int(unix.Mkdev(10, 200))), os.Chmod(tun, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestCarried is for TestNetworkOfUser.
 func TestCarried(t *testing.T) {
 	if !ordinary() {
@@ -74,6 +92,19 @@ func TestCarried(t *testing.T) {
 			t.Errorf("the host's port: %q, %v", text, err)
 		}
 		n.misses("web", "wget", "-q", "-O", "-", "-T", "2", "http://198.51.100.2:8888/") // its router is not the host's loopback
+		if err := loses(n.Host); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := get(nil, "127.0.0.1:8080", "/hosts"); err == nil {
+			t.Error("the port answers without the program")
+		}
+		if _, err := n.JailGenerator("web").Start().Do(t.Context()); err != nil { // it is started again
+			t.Fatal(err)
+		}
+		outside(t)
+		if text, err := get(nil, "127.0.0.1:8080", "/hosts"); err != nil || !strings.Contains(text, "localhost") {
+			t.Errorf("the host's port after another start: %q, %v", text, err)
+		}
 		if err := n.Jail("web").Destroy(t.Context(), ioc.DestroyOptions{}); !errors.Is(err, fault.Busy) {
 			t.Errorf("destroy while it runs: %v", err)
 		}

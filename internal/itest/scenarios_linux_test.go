@@ -119,6 +119,10 @@ func all() []scenario {
 				return eventstest.Run(web(h).Stop(none))
 			},
 		},
+		// A client that was killed is started again by a start, and ended by a stop however that went.
+		{name: "attend-dhcp", sample: true, from: created, before: both(both(asks, starts), loses), op: func(h *ioc.Host, _ string) eventstest.Operation {
+			return eventstest.Run(web(h).Start())
+		}},
 		{name: "stop", from: created, before: starts, turns: []turn{{point: asked, world: "after"}}, op: func(h *ioc.Host, _ string) eventstest.Operation {
 			return eventstest.Run(web(h).Stop(none))
 		}},

@@ -46,6 +46,7 @@ func (w *world) add(format string, a ...any) {
 var (
 	longID  = regexp.MustCompile(`\b[a-z2-7]{26}\b`)
 	token   = regexp.MustCompile(`(ioc-)?(ROOTID-[a-z0-9_-]+)\.[0-9a-f]{8}\b`)
+	again   = regexp.MustCompile(`\+[0-9a-f]{8}\b`)
 	instant = regexp.MustCompile(`\b20\d\d-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)`)
 )
 
@@ -56,6 +57,7 @@ func (w *world) plain(s string) string {
 	s = strings.ReplaceAll(s, ",uuid=on", "") // an overlay's second mount does not say it
 	s = strings.ReplaceAll(s, w.id, "ROOTID")
 	s = token.ReplaceAllString(s, "$1$2.TOKEN")
+	s = again.ReplaceAllString(s, "+TOKEN")
 	s = chosenTCP.ReplaceAllString(s, "tcp${1}PORT")
 	s = instant.ReplaceAllString(s, "TIME")
 	return longID.ReplaceAllStringFunc(s, func(id string) string {

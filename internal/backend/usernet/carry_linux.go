@@ -38,7 +38,7 @@ type Carry struct {
 	inside network.Inside
 }
 
-var _ events.Effect = (*Carry)(nil)
+var _ network.Attendant = (*Carry)(nil)
 
 // EventType is network.carry.
 func (c *Carry) EventType() string { return "network.carry" }
@@ -202,6 +202,23 @@ func (c *Carry) mtu() int {
 		return c.MTU
 	}
 	return 65520
+}
+
+// Attends tells whether the program runs.
+func (c *Carry) Attends(context.Context) (bool, error) {
+	lives, err := companion.Lives(c.File, c.Boot)
+	if err != nil {
+		return false, fault.New("look at", fault.KindOf(err), c.Program, err)
+	}
+	return lives, nil
+}
+
+// Again plans the program once more.
+func (c *Carry) Again(inside network.Inside) (events.Effect, error) {
+	other := *c
+	other.File, _, _ = strings.Cut(c.File, "+")
+	other.File, other.inside = other.File+"+"+token(), inside
+	return &other, nil
 }
 
 // Undo ends the program.

@@ -35,9 +35,13 @@ type DHCP struct {
 	// Got is what Do has got. Later the server may give another address.
 	Got *Granted `json:",omitempty"`
 
-	task     task
-	patience time.Duration
-	inside   network.Inside
+	// Before is the address that the client had in whose place this one is.
+	Before netip.Addr `json:",omitzero"`
+
+	// Task is what the process is told, so that it can be started again.
+	Task *task `json:",omitempty"`
+
+	inside network.Inside
 }
 
 // Granted is what a DHCP server has granted.
@@ -52,6 +56,7 @@ type Granted struct {
 var (
 	_ events.Effect     = (*DHCP)(nil)
 	_ network.Connected = (*DHCP)(nil)
+	_ network.Attendant = (*DHCP)(nil)
 )
 
 // EventType is network.dhcp.
@@ -87,7 +92,7 @@ const dhcpPatience = 20 * time.Second
 
 // Do asks until there is an address.
 func (d *DHCP) Do(ctx context.Context) error {
-	if d.inside == nil {
+	if d.inside == nil || d.Task == nil {
 		return events.Untouched(fault.New("ask", fault.Internal, d.Interface, errors.New("effect was read back and can only be undone")))
 	}
 	stack, err := d.inside(ctx)
@@ -106,7 +111,7 @@ func (d *DHCP) Do(ctx context.Context) error {
 		return failed("start", "DHCP client", err)
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, d.patience+5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, d.Task.Patience+5*time.Second)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = report.SetReadDeadline(time.Unix(1, 0)) })()
 	line, err := bufio.NewReader(report).ReadBytes('\n')
@@ -128,13 +133,13 @@ func (d *DHCP) Do(ctx context.Context) error {
 }
 
 func (d *DHCP) unanswered() error {
-	return fault.New("", fault.Timeout, "DHCP on "+d.Interface, fmt.Errorf("no server has granted an address on bridge %s within %v", d.Bridge, d.patience)).
+	return fault.New("", fault.Timeout, "DHCP on "+d.Interface, fmt.Errorf("no server has granted an address on bridge %s within %v", d.Bridge, d.Task.Patience)).
 		WithRemedy("see to it that a DHCP server is on the bridge, or let the jail have ip4_addr='" + d.Interface + "|auto'")
 }
 
 // start starts the client where the jail's interfaces are.
 func (d *DHCP) start(namespace, report *os.File) (c *companion.Companion, err error) {
-	order, err := json.Marshal(d.task)
+	order, err := json.Marshal(d.Task)
 	if err != nil {
 		return nil, err
 	}
@@ -156,11 +161,39 @@ func (d *DHCP) start(namespace, report *os.File) (c *companion.Companion, err er
 	return c, err
 }
 
+// Attends tells whether the client runs.
+func (d *DHCP) Attends(context.Context) (bool, error) {
+	lives, err := companion.Lives(d.File, d.Boot)
+	return lives, failed("look at", "DHCP client of "+d.Interface, err)
+}
+
+// Again plans another client, which asks for an address as the first one did.
+func (d *DHCP) Again(inside network.Inside) (events.Effect, error) {
+	if d.Task == nil {
+		return nil, fault.New("start", fault.NotSupported, "DHCP client of "+d.Interface, errors.New("the jail was started by an older ioc")).
+			WithRemedy("restart the jail")
+	}
+	noted, err := d.note().addresses()
+	if err != nil {
+		return nil, err
+	}
+	other := *d
+	if len(noted) > 0 {
+		other.Before = noted[0]
+	}
+	other.File, _, _ = strings.Cut(d.File, "+")
+	other.File, other.Got, other.inside = other.File+"+"+newToken(), nil, inside
+	return &other, nil
+}
+
 // Undo lets the client give the address back, and forgets it.
 func (d *DHCP) Undo(ctx context.Context) error {
 	const grace = 2 * time.Second
 	if err := companion.End(ctx, d.File, d.Boot, grace); err != nil {
 		return failed("end", "DHCP client of "+d.Interface, err)
+	}
+	if d.Before.IsValid() { // it still is the jail's, as far as the first client's undo has not come
+		return d.note().move(ctx, d.Before, d.Task.About...)
 	}
 	return d.note().move(ctx, netip.Addr{})
 }
@@ -172,6 +205,17 @@ type noted struct {
 	dir    state
 	bridge string
 	by     string // what all notes of this interface begin with
+}
+
+// addresses are those that are noted.
+func (n *noted) addresses() (all []netip.Addr, err error) {
+	links, err := readLinks(n.dir.leases(n.bridge))
+	for name, by := range links {
+		if a, err := netip.ParseAddr(name); err == nil && strings.HasPrefix(by, n.by+" ") {
+			all = append(all, a)
+		}
+	}
+	return all, failed("read", "leases on bridge "+n.bridge, err)
 }
 
 // move notes another address, or none. One that somebody else has is fault.Busy.

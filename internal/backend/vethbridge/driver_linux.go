@@ -161,7 +161,7 @@ func (d *Driver) Plan(_ context.Context, spec network.Spec, inside network.Insid
 			&Configure{Interface: i.Name, Jail: spec.Jail, Advertise: i.Advertise, lease: lease, inside: inside})
 		if i.DHCP {
 			dhcp := d.dhcp(s, &spec, i, files, inside)
-			dhcp.task.Default = len(asked) == 0 && routerless(&spec)
+			dhcp.Task.Default = len(asked) == 0 && routerless(&spec)
 			asked = append(asked, dhcp)
 			p.After = append(p.After, dhcp)
 		}
@@ -185,14 +185,14 @@ func (d *Driver) dhcp(s *start, spec *network.Spec, i *network.Interface, files 
 	hostname := cmp.Or(spec.Hostname, spec.Jail)
 	e := &DHCP{
 		Interface: i.Name, Jail: spec.Jail, Token: s.token, Bridge: i.Bridge, Dir: s.dir, Boot: d.options.Boot,
-		File: filepath.Join(d.options.Run, spec.ID+"."+s.token+"."+i.Name), patience: cmp.Or(d.options.Patience, dhcpPatience), inside: inside,
+		File: filepath.Join(d.options.Run, spec.ID+"."+s.token+"."+i.Name), inside: inside,
 	}
-	e.task = task{
-		Interface: i.Name, Hostname: hostname, Bridge: i.Bridge, Token: s.token, Dir: s.dir, Patience: e.patience,
+	e.Task = &task{
+		Interface: i.Name, Hostname: hostname, Bridge: i.Bridge, Token: s.token, Dir: s.dir, Patience: cmp.Or(d.options.Patience, dhcpPatience),
 		About: []string{spec.ID, spec.Jail, hostname},
 	}
 	if spec.Resolver.Path == resolvConf { // nobody has said which name servers
-		e.task.Resolv = files.resolv()
+		e.Task.Resolv = files.resolv()
 	}
 	return e
 }

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -173,6 +174,10 @@ func (c *client) use(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	left, err := c.note.addresses()
+	if err != nil {
+		return err
+	}
 	if err := c.note.move(ctx, g.Address.Addr(), c.About...); err != nil {
 		if errors.Is(err, fault.Busy) {
 			c.decline()
@@ -181,6 +186,9 @@ func (c *client) use(ctx context.Context) error {
 	}
 	if c.has != nil && c.has.Address != g.Address {
 		c.drop()
+	}
+	if c.has == nil {
+		c.sweep(left, g.Address.Addr())
 	}
 	life := int(min(g.Seconds, 1<<31-1))
 	a := &netlink.Addr{IPNet: ipNet(g.Address), ValidLft: life, PreferedLft: life}
@@ -250,6 +258,19 @@ func (c *client) drop() {
 	}
 	_ = c.h.AddrDel(c.link, &netlink.Addr{IPNet: ipNet(c.has.Address)}) // the kernel may have done it at its end
 	c.has = nil
+}
+
+// sweep takes away addresses that an earlier client of this interface has noted and that are not the one granted now.
+func (c *client) sweep(left []netip.Addr, but netip.Addr) {
+	there, err := whole(func() ([]netlink.Addr, error) { return c.h.AddrList(c.link, netlink.FAMILY_V4) })
+	if err != nil {
+		return // they end by themselves
+	}
+	for _, a := range there {
+		if is, ok := netip.AddrFromSlice(a.IP.To4()); ok && is != but && slices.Contains(left, is) {
+			_ = c.h.AddrDel(c.link, &a) // as above
+		}
+	}
 }
 
 // keep renews the lease in time (RFC 2131, 4.4.5) until ctx is done. When it could not be renewed the address is
