@@ -3,11 +3,13 @@ package itest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -295,4 +297,87 @@ func TestNetworkApart(t *testing.T) {
 	if now := tables(t); now != rules {
 		t.Errorf("rules are left:\n%s, before\n%s", now, rules)
 	}
+}
+
+// TestNetworkApartPastTheHost lets jails send what is for a neighbour to the host, which passes packets on: who is kept apart
+// is reached by nobody, and reaches nobody, that way either. A jail's root can send such frames itself.
+func TestNetworkApartPastTheHost(t *testing.T) {
+	n := network(t)
+	bridge := n.bridgeName()
+	n.create("alone", "vnet=yes", "interfaces=eth0::"+bridge, "ip4_addr=auto", "ip6_addr=auto", "nat=yes")
+	n.create("web", "vnet=yes", "interfaces=eth0:"+bridge, "ip4_addr=auto", "ip6_addr=auto", "nat=yes")
+	rules := tables(t)
+	n.create("far", "vnet=yes", "interfaces=eth0:"+strings.Replace(bridge, "br", "bf", 1), "ip4_addr=auto", "nat=yes")
+	o := newOutside(t)
+	o.serve(t)
+	n.start("alone")
+	n.start("web")
+	n.start("far")
+	n.reaches("alone", "wget", "-q", "-O", "-", "http://198.51.100.2/")
+	for _, c := range []struct {
+		from, to string
+		reached  bool
+	}{{"far", "alone", false}, {"alone", "far", false}, {"far", "web", true}, {"web", "far", true}} {
+		info, err := n.Jail(c.to).Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if args := []string{"ping", "-c", "1", "-W", "1", info.Addresses[0].Addr().String()}; c.reached {
+			n.reaches(c.from, args...)
+		} else {
+			n.misses(c.from, args...)
+		}
+	}
+	link, err := netlink.LinkByName(bridge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	routers, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ from, to string }{{"alone", "web"}, {"web", "alone"}} {
+		from, err := n.Jail(c.from).Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := n.Jail(c.to).Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range to.Addresses {
+			router := slices.IndexFunc(routers, func(r netlink.Addr) bool {
+				return (r.IP.To4() != nil) == a.Addr().Is4() && !r.IP.IsLinkLocalUnicast()
+			})
+			if err := inStack(from.Sandbox.PID, func() error {
+				nic, err := netlink.LinkByName("eth0")
+				if err != nil {
+					return err
+				}
+				return netlink.RouteReplace(&netlink.Route{
+					LinkIndex: nic.Attrs().Index, Gw: routers[router].IP,
+					Dst: &net.IPNet{IP: a.Addr().AsSlice(), Mask: net.CIDRMask(a.Addr().BitLen(), a.Addr().BitLen())},
+				})
+			}); err != nil {
+				t.Fatal(err)
+			}
+			n.misses(c.from, "ping", "-c", "1", "-W", "1", a.Addr().String())
+		}
+	}
+	n.stop("alone")
+	n.stop("web")
+	n.stop("far")
+	if now := tables(t); now != rules {
+		t.Errorf("rules are left:\n%s, before\n%s", now, rules)
+	}
+}
+
+// inStack does something in the network stack of a process.
+func inStack(pid int, do func() error) error {
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	return (&outside{ns}).do(do)
 }

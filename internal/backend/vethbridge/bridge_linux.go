@@ -63,6 +63,11 @@ func (b *Bridge) Do(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if isOurs(br) { // also one whose maker died half way
+			if err := deafen(b.Name); err != nil {
+				return err
+			}
+		}
 		if err := h.LinkSetUp(br); err != nil {
 			return failed("switch on", "bridge "+b.Name, err)
 		}
@@ -233,11 +238,13 @@ func (h *handle) makeBridge(name string) (netlink.Link, error) {
 	if err := h.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
 		return nil, failed("make", "bridge "+name, err)
 	}
-	// No jail tells the host where its packets go. A kernel without IPv6 has no such switch.
-	if err := writeSysctl(acceptRA(name), "0"); err != nil && !errors.Is(err, unix.ENOENT) {
-		return nil, failed("set", "how the host listens to routers on bridge "+name, err)
-	}
 	return h.findBridge(name)
+}
+
+// deafen lets no jail tell the host where its packets go. A kernel without IPv6 has no such switch.
+func deafen(bridge string) error {
+	err := writeSysctl(acceptRA(bridge), "0")
+	return failed("set", "how the host listens to routers on bridge "+bridge, ignore(err, unix.ENOENT))
 }
 
 // findBridge gives a bridge; there is fault.NotFound if there is none, and fault.Exists if it is something else.

@@ -212,6 +212,27 @@ func wasForwarded() []expr.Any {
 	}
 }
 
+// mark adds a mark to a packet's.
+func mark(bit uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
+		&expr.Bitwise{
+			SourceRegister: 1, DestRegister: 1, Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(^bit), Xor: binaryutil.NativeEndian.PutUint32(bit),
+		},
+		&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: 1},
+	}
+}
+
+// isMarked matches packets that have it.
+func isMarked(bit uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(bit), Xor: make([]byte, 4)},
+		differs(make([]byte, 4)),
+	}
+}
+
 // toPort matches packets of a protocol for a port.
 func toPort(protocol string, port uint16) []expr.Any {
 	number := byte(unix.IPPROTO_TCP)

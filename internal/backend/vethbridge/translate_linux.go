@@ -164,7 +164,7 @@ func (t *Translate) Undo(ctx context.Context) error {
 	})
 }
 
-// Isolate is the effect that keeps an interface of a jail from all others on its bridge.
+// Isolate is the effect that keeps an interface of a jail from all other jails of the root.
 type Isolate struct {
 	Table  string
 	Token  string
@@ -188,17 +188,35 @@ func (i *Isolate) EventTitle() string { return "keep " + i.Jail + " apart from o
 // Volatile is true: rules do not survive a reboot.
 func (i *Isolate) Volatile() bool { return true }
 
-// Do makes the rules: between two jails no frame is passed on if one of them is kept apart. What goes to the host and to
-// other machines is not between two jails.
+// Marks of packets that the host has got from jails, which it keeps while it passes them on: from any, and from one that is kept
+// apart. Frames that stay on a bridge have none.
+const (
+	fromJail  = 1 << 28
+	fromApart = 1 << 29
+)
+
+// Do makes the rules: between two jails no frame is passed on if one of them is kept apart, nor does the host pass it on as a
+// router would. What goes to the host and to other machines is not between two jails.
 func (i *Isolate) Do(ctx context.Context) error {
 	drop := []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}
-	r := &ruleset{family: nftables.TableFamilyBridge, table: i.Table, suffix: suffixOf(i.Jail, i.Token), chains: []chain{{
-		hook: nftables.Chain{Name: "forward", Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter},
-		rules: [][]expr.Any{
-			slices.Concat(comesBy(i.Link), leavesBy(i.Others+"*"), drop),
-			slices.Concat(comesBy(i.Others+"*"), leavesBy(i.Link), drop),
-		},
-	}}}
+	hook := func(name string, num *nftables.ChainHook) nftables.Chain {
+		return nftables.Chain{Name: name, Type: nftables.ChainTypeFilter, Hooknum: num, Priority: nftables.ChainPriorityFilter}
+	}
+	others := i.Others + "*"
+	r := &ruleset{family: nftables.TableFamilyBridge, table: i.Table, suffix: suffixOf(i.Jail, i.Token), chains: []chain{
+		{hook: hook("forward", nftables.ChainHookForward), rules: [][]expr.Any{
+			slices.Concat(comesBy(i.Link), leavesBy(others), drop),
+			slices.Concat(comesBy(others), leavesBy(i.Link), drop),
+		}},
+		{hook: hook("input", nftables.ChainHookInput), rules: [][]expr.Any{
+			slices.Concat(comesBy(others), mark(fromJail)),
+			slices.Concat(comesBy(i.Link), mark(fromApart)),
+		}},
+		{hook: hook("output", nftables.ChainHookOutput), rules: [][]expr.Any{
+			slices.Concat(leavesBy(i.Link), isMarked(fromJail), drop),
+			slices.Concat(leavesBy(others), isMarked(fromApart), drop),
+		}},
+	}}
 	return i.Dir.with(ctx, func() error {
 		return rulesFailed("keep", i.Jail+" apart", r.add())
 	})
