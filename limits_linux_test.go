@@ -276,8 +276,11 @@ func TestLinuxDevices(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	must(t, web.Stop(ioc.StopOptions{}))
-	must(t, web.Set(map[string]string{"devices": "/etc/passwd"}))
-	want(t, fault.Invalid, web.Start())
+	want(t, fault.Invalid, web.Set(map[string]string{"devices": "/etc/passwd"}))
+	must(t, web.Set(map[string]string{"devices": "/dev/ioc-no-such"}))
+	if _, err := web.Start().Do(t.Context()); err == nil || !strings.Contains(err.Error(), "/dev/ioc-no-such: no such file or directory") {
+		t.Errorf("got %v", err)
+	}
 	nothingLeft(t, h)
 }
 

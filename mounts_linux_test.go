@@ -168,3 +168,48 @@ func TestLinuxMountsHostile(t *testing.T) {
 	must(t, web.Stop(ioc.StopOptions{}))
 	nothingLeft(t, h)
 }
+
+// TestLinuxMountsNested mounts a directory, and one that lies in it: what a jail puts in the place of that leads nowhere, neither
+// for itself nor for another jail, neither at a start nor while it runs.
+func TestLinuxMountsNested(t *testing.T) {
+	h := realHost(t)
+	base := filepath.Dir(h.Root())
+	data, secret, alias := filepath.Join(base, "data"), filepath.Join(base, "secret"), filepath.Join(base, "alias")
+	sub := filepath.Join(data, "sub")
+	if err := errors.Join(os.MkdirAll(filepath.Join(sub, "deep"), 0o755), os.Mkdir(secret, 0o755), os.Mkdir(filepath.Join(secret, "deep"), 0o755),
+		os.WriteFile(filepath.Join(secret, "key"), []byte("key"), 0o600), os.WriteFile(filepath.Join(sub, "mine"), nil, 0o600), os.Symlink(data, alias)); err != nil {
+		t.Fatal(err)
+	}
+	web, db := h.JailGenerator("web"), h.JailGenerator("db")
+	must(t, web.Create(ioc.CreateOptions{}))
+	must(t, db.Create(ioc.CreateOptions{}))
+	must(t, web.AddMount(jail.Mount{Source: data, Target: "/data"}))
+	must(t, web.AddMount(jail.Mount{Source: sub, Target: "/sub"}))
+	must(t, db.AddMount(jail.Mount{Source: filepath.Join(alias, "sub", "deep"), Target: "/sub", Options: []string{"ro"}}))
+	must(t, web.Start())
+	must(t, db.Start())
+	if got, err := output(h, "web", "ls /sub"); err != nil || got != "deep\nmine" {
+		t.Errorf("/sub has %q, %v", got, err)
+	}
+	must(t, db.Stop(ioc.StopOptions{}))
+	if _, err := output(h, "web", "rm -r /data/sub; ln -s "+secret+" /data/sub"); err != nil {
+		t.Fatal(err)
+	}
+	for name, op := range map[string]func() error{
+		"live": func() error { return h.Jail("web").AddMount(t.Context(), jail.Mount{Source: sub, Target: "/other"}) },
+		"alias": func() error {
+			return h.Jail("web").AddMount(t.Context(), jail.Mount{Source: filepath.Join(alias, "sub"), Target: "/other"})
+		},
+		"restart": func() error { return h.Jail("web").Restart(t.Context(), ioc.StopOptions{}) },
+		"another": func() error { return h.Jail("db").Start(t.Context()) },
+	} {
+		if err := op(); !errors.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "symbolic link") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got, err := output(h, "web", "test -e /sub/key || test -e /other || echo none"); err != nil || got != "none" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	must(t, web.Stop(ioc.StopOptions{}))
+	nothingLeft(t, h)
+}

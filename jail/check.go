@@ -198,6 +198,8 @@ func meaning(key, value string) (err error) {
 		err = enough(n)
 	case key == cpuset:
 		err = parseProcessors(value)
+	case key == "devices":
+		_, err = parseDevices(value)
 	case key == restart && !slices.Contains(policies(), value):
 		err = fault.New("", fault.Invalid, "", fmt.Errorf("%q: it is no policy", value)).WithRemedy("write " + strings.Join(policies(), ", "))
 	}

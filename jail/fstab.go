@@ -114,7 +114,11 @@ func (k *Keeper) AddMount(name Name, m Mount) events.Op[struct{}] {
 				return nil, fault.New("", fault.Exists, mount.Target, errors.New("something else is mounted there")).
 					WithRemedy("remove that mount first")
 			}
-			if mount.Type == "bind" {
+			mounts := []sandbox.Mount{mount}
+			if err := k.contain(s.Context(), i, mounts, i.binds(f, dir)); err != nil {
+				return nil, err
+			}
+			if mount = mounts[0]; mount.Type == "bind" {
 				if _, err := os.Stat(mount.Source); err != nil {
 					return nil, fault.New("", fault.Invalid, "", err)
 				}
@@ -157,6 +161,10 @@ func (k *Keeper) RemoveMount(name Name, what string) events.Op[struct{}] {
 			if err != nil {
 				return nil, nil //nolint:nilerr // it cannot have been mounted
 			}
+			mounts := []sandbox.Mount{mount}
+			// What is refused now was mounted before; an undo would be refused in its turn.
+			_ = k.contain(s.Context(), i, mounts, append(i.binds(f, dir), mount))
+			mount = mounts[0]
 			effect, err = mounter.Unmount(i.Sandbox, mount)
 			if errors.Is(err, fault.NotFound) {
 				return nil, nil // it was added while the jail ran and could not be mounted
@@ -245,7 +253,7 @@ func (k *Keeper) mounts(ctx context.Context, i *Info, dir string) ([]sandbox.Mou
 		}
 		all = append(all, m)
 	}
-	return all, nil
+	return all, k.contain(ctx, i, all, all)
 }
 
 // inside is a target as the jail names it: libioc and FreeBSD write the host's name of it.

@@ -128,9 +128,11 @@ func (i *Info) confine(p *sandbox.Process) {
 // devices are the mounts of the host's devices that a jail is given. They are read-only, which hinders no writing to a device:
 // the jail must not change the node's mode and owner, which are the host's, nor make nodes of its own in a directory of devices.
 // Those are of use nowhere else: devices do not work in any other of a jail's mounts.
-func (i *Info) devices() ([]sandbox.Mount, error) {
+func (i *Info) devices() ([]sandbox.Mount, error) { return parseDevices(i.value("devices")) }
+
+func parseDevices(value string) ([]sandbox.Mount, error) {
 	var all []sandbox.Mount
-	for _, device := range strings.FieldsFunc(i.value("devices"), func(r rune) bool { return r == ',' }) {
+	for _, device := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' }) {
 		if !path.IsAbs(device) || path.Clean(device) != device || !strings.HasPrefix(device, "/dev/") {
 			return nil, fault.New("property", fault.Invalid, "devices", fmt.Errorf("%q is not a path below /dev", device))
 		}

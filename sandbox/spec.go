@@ -59,6 +59,11 @@ type Mount struct {
 	Type string
 
 	Source string // of a bind
+
+	// Within is a directory that Source lies in, and in which others may put what they like: on the way from there to Source no
+	// symbolic link is followed. Empty: all are.
+	Within string `json:",omitempty"`
+
 	Target string // resolved inside the jail without following a symbolic link; created if missing
 
 	// Follow lets the last name of Target be a symbolic link. It must lead to a place on the root itself, on which nothing

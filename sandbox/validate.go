@@ -107,6 +107,9 @@ func (m *Mount) check() []error {
 	if m.Type == "bind" && !clean(m.Source) {
 		all = append(all, fmt.Errorf("mount %s: source %q: not absolute and clean", m.Target, m.Source))
 	}
+	if m.Within != "" && (!clean(m.Within) || !strings.HasPrefix(m.Source, strings.TrimSuffix(m.Within, "/")+"/")) {
+		all = append(all, fmt.Errorf("mount %s: source %q: not in %q", m.Target, m.Source, m.Within))
+	}
 	return all
 }
 

@@ -15,7 +15,9 @@ func (c *call) fstab() *cobra.Command {
 		Short: "show and change the mounts of a jail",
 		Long: `Shows and changes what is mounted in a jail besides its root: directories and files of the host, and file systems in
 memory. It is kept in the jail's fstab, in the form of fstab(5). In a jail that runs it changes at once. A place in the jail is
-never one outside of its root, whatever links there are in it.`,
+never one outside of its root, whatever links there are in it; nor is a link followed on
+the way to what is mounted where a jail may have put it: in what is mounted in one,
+and may be written to.`,
 		Example: `ioc fstab add -o ro /srv/www /www web
 ioc fstab show web`,
 		Args: func(cmd *cobra.Command, args []string) error {

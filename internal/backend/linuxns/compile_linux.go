@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -279,7 +280,7 @@ func userMounts(mounts []sandbox.Mount, byParent bool) (before, after stage.Prog
 				before = append(before, step(stage.OpPassed, int64(slot), binds))
 			} else {
 				before = append(before, stage.Step{
-					Op: stage.OpTree, N: []int64{int64(slot), flags, int64(set), int64(clr)}, S: []string{m.Source},
+					Op: stage.OpTree, N: []int64{int64(slot), flags, int64(set), int64(clr)}, S: sourceOf(&m),
 				})
 			}
 		} else {
@@ -292,6 +293,14 @@ func userMounts(mounts []sandbox.Mount, byParent bool) (before, after stage.Prog
 		after = append(after, last)
 	}
 	return before, after, nil
+}
+
+// sourceOf is where the source of a bind is, as stage.OpTree wants it.
+func sourceOf(m *sandbox.Mount) []string {
+	if m.Within == "" {
+		return []string{m.Source}
+	}
+	return []string{m.Within, strings.TrimPrefix(strings.TrimPrefix(m.Source, m.Within), "/")}
 }
 
 // mountOptions sorts out what is the kernel's for every mount from what is a file system's own.

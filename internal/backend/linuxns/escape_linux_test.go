@@ -267,6 +267,43 @@ func TestEscapeMountTargets(t *testing.T) {
 	}
 }
 
+// TestEscapeMountSource: where the source of a bind lies in a directory that others can write to, no link that they put on the
+// way is followed, as in CVE-2017-1002101, at the start nor while the jail runs.
+func TestEscapeMountSource(t *testing.T) {
+	outside := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(outside, "a", "b"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, source := range map[string]string{"last": "link", "before": "link/a", "deep": "dir/link/a/b", "back": "back/a"} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			theirs := t.TempDir()
+			if err := errors.Join(os.Mkdir(filepath.Join(theirs, "dir"), 0o755), os.Symlink(outside, filepath.Join(theirs, "link")),
+				os.Symlink(outside, filepath.Join(theirs, "dir", "link")), os.Symlink(".", filepath.Join(theirs, "back")),
+				os.Mkdir(filepath.Join(theirs, "a"), 0o755)); err != nil {
+				t.Fatal(err)
+			}
+			m := sandbox.Mount{Type: "bind", Source: filepath.Join(theirs, source), Within: theirs, Target: "/data"}
+			bare := l.spec.Mounts
+			l.spec.Mounts = append(slices.Clone(bare), m)
+			if _, err := l.try(t); !errors.Is(err, unix.ELOOP) {
+				t.Errorf("start: %v, want it refused as a link", err)
+			}
+			m.Source = filepath.Join(theirs, "a")
+			l.spec.Mounts = append(bare, m)
+			j := l.begin(t)
+			m.Source, m.Target = filepath.Join(theirs, source), "/other"
+			e, err := l.Mount(j, m)
+			if err == nil {
+				err = e.Do(t.Context())
+			}
+			if !errors.Is(err, unix.ELOOP) {
+				t.Errorf("mount: %v, want it refused as a link", err)
+			}
+		})
+	}
+}
+
 // TestFollowedTarget: a file that is mounted where the root has a link, as many have one for resolv.conf, is seen
 // through the link, which leads to a file of the root and nowhere else. The kernel's own file systems are
 // out of reach: what is mounted in /proc would be CVE-2019-16884 and CVE-2025-31133.

@@ -41,7 +41,7 @@ func passed(spec *sandbox.Spec, u *users, pid int) (mounts []*os.File, err error
 	if o := spec.Root.Overlay; o != nil {
 		root, err = shiftedOverlay(o, attr, ns, u)
 	} else {
-		root, err = shifted(spec.Root.Dir, attr, 0, 0, ns)
+		root, err = shifted([]string{spec.Root.Dir}, attr, 0, 0, ns)
 	}
 	if err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func passed(spec *sandbox.Spec, u *users, pid int) (mounts []*os.File, err error
 		if flags&stage.FlagRecursive != 0 {
 			deep = unix.AT_RECURSIVE
 		}
-		fd, err := shifted(m.Source, set, clr, deep, ns)
+		fd, err := shifted(sourceOf(&m), set, clr, deep, ns)
 		if err != nil {
 			return mounts, err
 		}
@@ -73,8 +73,9 @@ func closeAll(files []*os.File) {
 
 // shifted opens a detached, id-mapped mount of a directory or a file, with the mounts below it if deep is
 // AT_RECURSIVE.
-func shifted(dir string, set, clr uint64, deep uint, ns *os.File) (int, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, dir, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|deep)
+func shifted(source []string, set, clr uint64, deep uint, ns *os.File) (int, error) {
+	dir := filepath.Join(source...)
+	fd, err := openSource(source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|deep)
 	if err != nil {
 		return -1, fault.New("bind", kindOf(err), dir, err)
 	}
@@ -89,6 +90,26 @@ func shifted(dir string, set, clr uint64, deep uint, ns *os.File) (int, error) {
 		return -1, fault.New("map ids", kindOf(err), dir, err)
 	}
 	return fd, nil
+}
+
+// openSource opens the source of a bind as stage.OpTree does.
+func openSource(source []string, how uint) (int, error) {
+	if len(source) == 1 {
+		return unix.OpenTree(unix.AT_FDCWD, source[0], how)
+	}
+	dir, err := unix.Open(source[0], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(dir)
+	fd, err := unix.Openat2(dir, source[1], &unix.OpenHow{
+		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(fd)
+	return unix.OpenTree(fd, "", how|unix.AT_EMPTY_PATH)
 }
 
 // shiftedOverlay makes an overlay whose layers are id-mapped: the overlay itself cannot be. Layers have to
@@ -135,7 +156,7 @@ func overlayInOwnNamespace(o *sandbox.Overlay, attr uint64, ns *os.File, u *user
 		return wrong("make mounts private", err)
 	}
 	for _, dir := range dirs {
-		fd, err := shifted(dir, 0, 0, 0, ns)
+		fd, err := shifted([]string{dir}, 0, 0, 0, ns)
 		if err != nil {
 			return -1, err
 		}

@@ -132,7 +132,7 @@ func (m *Mount) change(ctx context.Context, away bool) error {
 		}
 		if m.Mount.Type == "bind" {
 			set, clr, flags, _ := mountOptions(m.Mount.Options)
-			fd, err := detachedCopy(m.Mount.Source, set, clr, flags&stage.FlagRecursive != 0)
+			fd, err := detachedCopy(sourceOf(&m.Mount), set, clr, flags&stage.FlagRecursive != 0)
 			if err != nil {
 				return fault.New("bind", kindOf(err), m.Mount.Source, err)
 			}
@@ -162,12 +162,12 @@ func (m *Mount) change(ctx context.Context, away bool) error {
 }
 
 // detachedCopy is a mount of what is at a path of the host, at no place yet.
-func detachedCopy(path string, set, clr uint64, deep bool) (int, error) {
+func detachedCopy(source []string, set, clr uint64, deep bool) (int, error) {
 	how, at := uint(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC), uint(unix.AT_EMPTY_PATH)
 	if deep {
 		how, at = how|unix.AT_RECURSIVE, at|unix.AT_RECURSIVE
 	}
-	fd, err := unix.OpenTree(unix.AT_FDCWD, path, how)
+	fd, err := openSource(source, how)
 	if err != nil {
 		return -1, err
 	}

@@ -33,10 +33,11 @@ type lessor struct {
 	heard chan *dhcpv4.DHCPv4 // requests and releases
 	next  chan string         // the address to grant from now on; what asks for another is refused
 	give  string
+	more  []dhcpv4.Modifier // of every answer
 }
 
 // dhcpBridge makes a bridge as an administrator would, with a DHCP server on it.
-func dhcpBridge(t *testing.T, name string) *lessor {
+func dhcpBridge(t *testing.T, name string, more ...dhcpv4.Modifier) *lessor {
 	t.Helper()
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = name
@@ -52,7 +53,7 @@ func dhcpBridge(t *testing.T, name string) *lessor {
 	if err := errors.Join(netlink.AddrAdd(br, address), netlink.LinkSetUp(br)); err != nil {
 		t.Fatal(err)
 	}
-	l := &lessor{heard: make(chan *dhcpv4.DHCPv4, 100), next: make(chan string, 1), give: "10.55.0.9"}
+	l := &lessor{heard: make(chan *dhcpv4.DHCPv4, 100), next: make(chan string, 1), give: "10.55.0.9", more: more}
 	s, err := server4.NewServer(name, &net.UDPAddr{Port: dhcpv4.ServerPort}, l.serve, server4.WithLogger(server4.DebugLogger{Printfer: log.New(io.Discard, "", 0)}))
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +87,9 @@ func (l *lessor) serve(conn net.PacketConn, _ net.Addr, m *dhcpv4.DHCPv4) {
 		dhcpv4.WithOption(dhcpv4.OptServerIdentifier(self)), dhcpv4.WithNetmask(net.CIDRMask(24, 32)), dhcpv4.WithRouter(self),
 		dhcpv4.WithDNS(net.IPv4(10, 55, 0, 53)), dhcpv4.WithOption(dhcpv4.OptDomainName("example.org")), dhcpv4.WithLeaseTime(4),
 		dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionRenewTimeValue, []byte{0, 0, 0, 1})))
+	for _, change := range l.more {
+		change(answer)
+	}
 	if err == nil {
 		_, _ = conn.WriteTo(answer.ToBytes(), &net.UDPAddr{IP: net.IPv4bcast, Port: dhcpv4.ClientPort})
 	}
@@ -331,6 +335,45 @@ func TestDHCPFails(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+	if left := append(left(t, dir, before), clients(t, dir)...); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+// TestDHCPHostile has a server on the bridge that is not what it should be. It may be a jail.
+func TestDHCPHostile(t *testing.T) {
+	needsNetwork(t)
+	dir, before := t.TempDir(), links(t)
+	option := func(code dhcpv4.OptionCode, value string) dhcpv4.Modifier {
+		return dhcpv4.WithOption(dhcpv4.OptGeneric(code, []byte(value)))
+	}
+	for _, tc := range []struct {
+		name string
+		more []dhcpv4.Modifier
+		want string // of the error; empty: the jail gets an address, and nothing else of it
+	}{
+		{name: "no_time", more: []dhcpv4.Modifier{dhcpv4.WithLeaseTime(0)}, want: "for no time"},
+		{name: "mask", more: []dhcpv4.Modifier{dhcpv4.WithNetmask(net.IPv4Mask(255, 0, 255, 0))}, want: "network mask"},
+		{name: "domain", more: []dhcpv4.Modifier{dhcpv4.WithOption(dhcpv4.OptDomainName("x\nnameserver 192.0.2.66\n"))}},
+		{name: "carriage_return", more: []dhcpv4.Modifier{dhcpv4.WithOption(dhcpv4.OptDomainName("x\rnameserver 192.0.2.66"))}},
+		{name: "hostname", more: []dhcpv4.Modifier{dhcpv4.WithOption(dhcpv4.OptHostName("a\n192.0.2.66 db"))}},
+		{name: "routes", more: []dhcpv4.Modifier{option(dhcpv4.OptionClasslessStaticRoute, "\x40\x01\x02")}},
+		{name: "renewal", more: []dhcpv4.Modifier{option(dhcpv4.OptionRenewTimeValue, "\x00\x00\x00\x00"), option(dhcpv4.OptionRebindingTimeValue, "\x00")}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dhcpBridge(t, "dhcpbr", tc.more...)
+			plan, done, err := connected(t, newDriver(dir), leased("dhcpbr"), inside(t))
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+			for _, f := range plan.Files {
+				if text, err := os.ReadFile(f.Source); err == nil && strings.Contains(string(text), "192.0.2.66") {
+					t.Errorf("%s says %q", f.Target, text)
+				}
+			}
+			undo(t, done)
+		})
+	}
 	if left := append(left(t, dir, before), clients(t, dir)...); len(left) > 0 {
 		t.Errorf("left: %q", left)
 	}

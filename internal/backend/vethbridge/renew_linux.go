@@ -152,6 +152,9 @@ func (c *client) granted() (*Granted, error) {
 		return nil, fmt.Errorf("the server says that the network mask is %s", mask)
 	}
 	g := &Granted{Address: netip.PrefixFrom(a, bits), Seconds: int64(ack.IPAddressLeaseTime(time.Hour) / time.Second)}
+	if g.Seconds < 1 { // which the kernel would take for ever
+		return nil, fmt.Errorf("the server has granted %s for no time", g.Address)
+	}
 	g.Servers = addrs(ack.DNS())
 	if s, ok := netip.AddrFromSlice(ack.ServerIdentifier().To4()); ok {
 		g.Server = s
@@ -280,7 +283,8 @@ func (c *client) keep(ctx context.Context) {
 		began, ack := c.lease.CreationTime, c.lease.ACK
 		life := ack.IPAddressLeaseTime(time.Hour)
 		end := began.Add(life)
-		if !pause(ctx, time.Until(began.Add(ack.IPAddressRenewalTime(life/2)))) {
+		// Whatever the server says, it is not asked all the time: it may be anybody who is on the bridge.
+		if !pause(ctx, max(time.Until(began.Add(ack.IPAddressRenewalTime(life/2))), time.Second)) {
 			return
 		}
 		err := c.extend(ctx, end)
@@ -290,7 +294,7 @@ func (c *client) keep(ctx context.Context) {
 		fmt.Fprintf(os.Stderr, "%s: %s is lost: %v\n", c.Interface, ack.YourIPAddr, err)
 		c.drop()
 		_ = c.note.move(ctx, netip.Addr{}) // the next address takes it along
-		for ctx.Err() == nil {
+		for pause(ctx, time.Second) {
 			if err = c.ask(ctx); err == nil {
 				err = c.use(ctx)
 			}

@@ -67,6 +67,7 @@ const (
 	resolveNoMagiclinks = 2
 	resolveNoXdev       = 1
 	resolveNoSymlinks   = 4
+	resolveBeneath      = 8
 	resolveInRoot       = 0x10
 
 	prCapAmbient      = 47

@@ -60,6 +60,7 @@ func TestKernel(t *testing.T) {
 		{"RESOLVE_NO_MAGICLINKS", resolveNoMagiclinks, unix.RESOLVE_NO_MAGICLINKS},
 		{"RESOLVE_NO_XDEV", resolveNoXdev, unix.RESOLVE_NO_XDEV},
 		{"RESOLVE_NO_SYMLINKS", resolveNoSymlinks, unix.RESOLVE_NO_SYMLINKS},
+		{"RESOLVE_BENEATH", resolveBeneath, unix.RESOLVE_BENEATH},
 		{"RESOLVE_IN_ROOT", resolveInRoot, unix.RESOLVE_IN_ROOT},
 		{"PR_CAP_AMBIENT", prCapAmbient, unix.PR_CAP_AMBIENT},
 		{"PR_CAP_AMBIENT_RAISE", prCapAmbientRaise, unix.PR_CAP_AMBIENT_RAISE},

@@ -7,8 +7,8 @@ import (
 )
 
 // tree keeps a detached copy of the mount at a path of the host.
-func (m *machine) tree(slot int, flags int64, set, clr uint64, path string) error {
-	m.where = path
+func (m *machine) tree(slot int, flags int64, set, clr uint64, path []string) error {
+	m.where = join(path, "/")
 	if flags&FlagIfEmpty != 0 && m.slots[slot] != 0 {
 		return nil
 	}
@@ -16,7 +16,7 @@ func (m *machine) tree(slot int, flags int64, set, clr uint64, path string) erro
 	if flags&FlagRecursive != 0 {
 		how, deep = how|atRecursive, atRecursive
 	}
-	fd, err := openTree(atFdcwd, path, how)
+	fd, err := source(path, how)
 	if err != nil {
 		return optional(flags, err)
 	}
@@ -27,6 +27,24 @@ func (m *machine) tree(slot int, flags int64, set, clr uint64, path string) erro
 	}
 	m.slots[slot] = fd
 	return nil
+}
+
+// source opens a path, or one in a directory in which others may put what they like.
+func source(path []string, how uint) (int, error) {
+	if len(path) == 1 {
+		return openTree(atFdcwd, path[0], how)
+	}
+	dir, err := syscall.Open(path[0], oPath|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer syscall.Close(dir)
+	fd, err := openat2(dir, path[1], &openHow{flags: oPath | syscall.O_CLOEXEC, resolve: resolveBeneath | resolveNoSymlinks | resolveNoMagiclinks})
+	if err != nil {
+		return -1, err
+	}
+	defer syscall.Close(fd)
+	return openTree(fd, "", how|atEmptyPath)
 }
 
 // filesystem keeps a new, detached file system.
@@ -161,7 +179,7 @@ func (m *machine) overlayOld(slot int, attr uint64, place string, options []stri
 	if err := syscall.Mount("overlay", place, "overlay", 0, data); err != nil {
 		return err
 	}
-	return m.tree(slot, 0, attr, 0, place)
+	return m.tree(slot, 0, attr, 0, []string{place})
 }
 
 func prefixed(prefix string, list []string) []string {

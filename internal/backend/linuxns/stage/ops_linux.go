@@ -15,7 +15,7 @@ const (
 	OpKeyring    // leave the caller's session keyring for an own one
 	OpCgroupNS   // see the cgroup one is in as the root
 
-	OpTree    // N: slot, flags, attributes to set, to clear. S: path. A detached copy of the host's mount
+	OpTree    // N: slot, flags, attributes to set, to clear. S: path, or a directory and a path in it without symbolic links. A detached copy of the host's mount
 	OpFS      // N: slot, flags, attributes. S: type, options "key=value" or "key". A new file system
 	OpOverlay // N: slot, flags, attributes, way. S: upper, work, "userxattr" or "", lowers newest first
 	OpPassed  // N: slot, index. A mount that the parent has made and sent with the program

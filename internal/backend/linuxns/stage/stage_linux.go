@@ -146,7 +146,7 @@ func (m *machine) do(s Step) error {
 	case OpCgroupNS:
 		return syscall.Unshare(cloneCgroup)
 	case OpTree:
-		return m.tree(int(s.N[0]), s.N[1], uint64(s.N[2]), uint64(s.N[3]), s.S[0])
+		return m.tree(int(s.N[0]), s.N[1], uint64(s.N[2]), uint64(s.N[3]), s.S)
 	case OpFS:
 		return m.filesystem(int(s.N[0]), s.N[1], uint64(s.N[2]), s.S[0], s.S[1:])
 	case OpOverlay:
