@@ -40,7 +40,7 @@ network                      : events fault
 storage/storagetest          : events events/eventstest fault journal storage
 sandbox/sandboxtest          : events events/eventstest fault journal sandbox
 network/networktest          : events events/eventstest fault journal network
-release                      : events fault storage internal/atomicfile internal/download internal/filetree
+release                      : events fault storage internal/atomicfile internal/download internal/filetree internal/run
 release/embedded             : fault
 release/bootstrap            : events fault release internal/download internal/run
 release/published            : events fault release internal/download

@@ -43,6 +43,7 @@ func (in *input) alongside(f func(stop <-chan struct{})) (end func()) {
 		close(stop)
 		if !in.reading.Load() {
 			<-done
+			in.stopped.Store(false) // what is left is whoever's who reads on
 		}
 	})
 }
@@ -90,7 +91,7 @@ type unpacked struct {
 
 func (u *unpacked) Read(p []byte) (int, error) {
 	n, err := u.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !u.in.bad.Load() && u.in.ctx.Err() == nil {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !u.in.bad.Load() && u.in.ctx.Err() == nil && fault.KindOf(err) == fault.Unknown {
 		err = fault.New("", fault.Corrupt, "", err).WithRemedy("get it again")
 	}
 	return n, err

@@ -118,6 +118,9 @@ func (x *extractor) all(r *tar.Reader) error {
 			return fault.New("", fault.Invalid, "", fmt.Errorf("it holds more than %d files", x.entries))
 		}
 		if err := x.entry(hdr, r); err != nil {
+			if _, earlier := errors.AsType[*storage.EarlierError](err); earlier {
+				return err
+			}
 			return fault.New("", fault.Unknown, fmt.Sprintf("%.100q", hdr.Name), err)
 		}
 		if err := x.report(false); err != nil {
@@ -215,8 +218,10 @@ func (x *extractor) file(name string, a storage.Attr, size int64, r io.Reader) e
 		x.buf = bufio.NewReaderSize(nil, 64<<10)
 	}
 	x.buf.Reset(&ticker{r, x})
-	if head, err := x.buf.Peek(20); err == nil && x.got.Arch == "" && program(name) {
-		x.got.Arch = elfArch(head)
+	if x.got.Arch == "" && program(name) { // to look at it copies it
+		if head, err := x.buf.Peek(20); err == nil {
+			x.got.Arch = elfArch(head)
+		}
 	}
 	if size > 4096 || name != "etc/os-release" && name != "usr/lib/os-release" {
 		return x.t.Tree.File(name, a, x.buf)

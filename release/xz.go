@@ -19,11 +19,17 @@ import (
 // newXZ unpacks xz. The blocks of a stream that was made by several threads (xz -T) say how long they are, so that
 // they can be unpacked at the same time. Nobody tells where the others end but the decoder.
 func newXZ(in *input, r *bufio.Reader) (io.Reader, func(), error) {
+	several := false
 	if head, err := r.Peek(xzHead + xzBlockHeadMax); err == nil || errors.Is(err, io.EOF) {
-		if s, err := xzSizes(head[min(xzHead, len(head)):]); err == nil && s.fits() && runtime.GOMAXPROCS(0) > 1 {
-			x := &xzBlocks{in: in, r: r}
-			return x, x.begin(), nil
-		}
+		s, err := xzSizes(head[min(xzHead, len(head)):])
+		several = err == nil && s.fits() && runtime.GOMAXPROCS(0) > 1
+	}
+	if program := xzProgram(in.ctx, several); program != "" {
+		return xzAside(in, r, program, several)
+	}
+	if several {
+		x := &xzBlocks{in: in, r: r}
+		return x, x.begin(), nil
 	}
 	z, err := xz.NewReader(r, maxWindow)
 	if err != nil {

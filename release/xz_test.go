@@ -80,7 +80,14 @@ func TestBlocks(t *testing.T) {
 func TestNobodyReadsOn(t *testing.T) {
 	for name, begin := range map[string]func(in *input) func(){
 		"blocks": func(in *input) func() { return (&xzBlocks{in: in, r: bufio.NewReader(in)}).begin() },
-		"ahead":  func(in *input) func() { _, end := readAhead(in, in); return end },
+		"program": func(in *input) func() {
+			_, end, err := xzAside(in, in, installed(t), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return end
+		},
+		"ahead": func(in *input) func() { _, end := readAhead(in, in); return end },
 	} {
 		t.Run(name, func(t *testing.T) {
 			silent, w := io.Pipe()
@@ -127,4 +134,19 @@ func FuzzBlocks(f *testing.F) {
 			agree(t, "fuzzed", data)
 		}
 	})
+}
+
+// TestReadsOn: what is left when a decompressor has ended can be read, however close its end was.
+func TestReadsOn(t *testing.T) {
+	for range 1000 {
+		in := &input{ctx: t.Context(), r: bytes.NewReader(make([]byte, 10))}
+		r, end := readAhead(in, io.LimitReader(in, 5))
+		if n, err := io.Copy(io.Discard, r); n != 5 || err != nil {
+			t.Fatal(n, err)
+		}
+		end()
+		if n, err := io.Copy(io.Discard, in); n != 5 || err != nil {
+			t.Fatalf("after the end: %d bytes, %v", n, err)
+		}
+	}
 }

@@ -8,6 +8,7 @@ wanted='
 uidmap:newuidmap
 iproute2:ip
 e2fsprogs:mkfs.ext4
+xz-utils:xz
 bash-completion:/usr/share/bash-completion/bash_completion
 zsh:zsh
 fish:fish
@@ -21,6 +22,7 @@ zfs-fuse:zfs
 # uidmap     jails of an ordinary user with a range of ids
 # iproute2   network checks from outside
 # e2fsprogs  file systems in a file, for "disk full"
+# xz-utils   unpacks in place of the decoder in Go
 # bash-completion, zsh, fish  completion in real shells
 # groff-base manual pages are read by what shows them
 # mmdebstrap  a real Debian in a jail

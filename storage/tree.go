@@ -29,7 +29,8 @@ func ValidPath(name string) bool {
 // Missing parents are made with mode 0755. An entry replaces one of the same name; a directory keeps what is
 // in it. What a driver cannot store (Features) it leaves out: owners; or refuses as unsupported: devices.
 //
-// The attributes of directories hold from Close on, not before.
+// The attributes of directories hold from Close on, and so does what is in files. An error of writing a file may be
+// that of a later call, or of Close, as an *EarlierError. Nothing more is written then.
 type Tree interface {
 	Mkdir(name string, a Attr) error
 	// File reads content to its end. Blocks of zeros may be stored as holes.
@@ -54,3 +55,14 @@ type Attr struct {
 	ModTime time.Time         // zero: when it was written
 	Xattrs  map[string][]byte // by full name, "user.comment"
 }
+
+// EarlierError is that of a file that was handed to a Tree before.
+type EarlierError struct {
+	Name string
+	Err  error // names it, too
+}
+
+func (e *EarlierError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *EarlierError) Unwrap() error { return e.Err }

@@ -13,13 +13,29 @@ import (
 	"github.com/libioc/ioc/storage"
 )
 
-// setAttr sets the attributes of an open file or directory. The owner comes first, because changing it
-// takes setuid bits and capabilities away; the time comes last, because the others change it.
+// firstMode is what a new file is made with: what it shall have, if its owner is the caller already. Otherwise it has no
+// permissions until it has its owner, as it may become a setuid program.
+func (w *Writer) firstMode(a storage.Attr) uint32 {
+	if w.opts.Owners && (a.UID != w.uid || a.GID != w.gid) {
+		return 0o600
+	}
+	return uint32(a.Mode.Perm())
+}
+
+// setAttr sets those attributes of an open file or directory that it does not have yet: each is a change of its file system's
+// journal. The owner comes first, because changing it takes setuid bits and capabilities away; the time comes
+// last, because the others change it.
 func (w *Writer) setAttr(fd int, name string, a storage.Attr) error {
-	if w.opts.Owners {
+	var is unix.Stat_t
+	if err := unix.Fstat(fd, &is); err != nil {
+		return failed("stat", name, err)
+	}
+	changed := false
+	if w.opts.Owners && (int(is.Uid) != a.UID || int(is.Gid) != a.GID) {
 		if err := unix.Fchown(fd, a.UID, a.GID); err != nil {
 			return failed("chown", name, err)
 		}
+		changed = true
 	}
 	for _, key := range slices.Sorted(keys(a.Xattrs)) {
 		if !w.opts.Layers && layerMark(key) {
@@ -28,9 +44,12 @@ func (w *Writer) setAttr(fd int, name string, a storage.Attr) error {
 		if err := unix.Fsetxattr(fd, key, a.Xattrs[key], 0); err != nil && (w.opts.Owners || !privileged(key)) {
 			return failed("setxattr "+key, name, err)
 		}
+		changed = true // a list of access rights changes them
 	}
-	if err := unix.Fchmod(fd, sysMode(a.Mode)); err != nil {
-		return failed("chmod", name, err)
+	if changed || is.Mode&0o7777 != sysMode(a.Mode) {
+		if err := unix.Fchmod(fd, sysMode(a.Mode)); err != nil {
+			return failed("chmod", name, err)
+		}
 	}
 	if a.ModTime.IsZero() {
 		return nil

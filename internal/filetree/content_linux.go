@@ -10,37 +10,51 @@ import (
 
 const block = 64 << 10
 
-// fill writes content to an empty file. Blocks of zeros become holes.
-func (w *Writer) fill(fd int, name string, content io.Reader) error {
+// write writes content to an empty file.
+func (w *Writer) write(fd int, name string, content io.Reader) error {
 	if content == nil {
 		return nil
 	}
 	if w.scratch == nil {
 		w.scratch = make([]byte, block)
 	}
-	var size, written int64
+	var f fill
 	for {
 		n, err := io.ReadFull(content, w.scratch)
-		if n > 0 && !zeros(w.scratch[:n]) {
-			if err := writeAt(fd, w.scratch[:n], size); err != nil {
-				return failed("write", name, err)
-			}
-			written = size + int64(n)
+		if err := f.add(fd, name, w.scratch[:n]); err != nil {
+			return err
 		}
-		size += int64(n)
 		switch {
 		case err == io.EOF || err == io.ErrUnexpectedEOF: //nolint:errorlint // io.ReadFull returns them bare
-			if written == size {
-				return nil
-			}
-			if err := unix.Ftruncate(fd, size); err != nil {
-				return failed("truncate", name, err)
-			}
-			return nil
+			return f.end(fd, name)
 		case err != nil:
 			return err
 		}
 	}
+}
+
+// fill is how far an empty file was filled. Blocks of zeros become holes.
+type fill struct{ size, written int64 }
+
+func (f *fill) add(fd int, name string, p []byte) error {
+	if len(p) > 0 && !zeros(p) {
+		if err := writeAt(fd, p, f.size); err != nil {
+			return failed("write", name, err)
+		}
+		f.written = f.size + int64(len(p))
+	}
+	f.size += int64(len(p))
+	return nil
+}
+
+func (f *fill) end(fd int, name string) error {
+	if f.written == f.size {
+		return nil
+	}
+	if err := unix.Ftruncate(fd, f.size); err != nil {
+		return failed("truncate", name, err)
+	}
+	return nil
 }
 
 func writeAt(fd int, p []byte, at int64) error {

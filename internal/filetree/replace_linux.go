@@ -62,6 +62,7 @@ func (w *Writer) Lstat(name string) (storage.Attr, bool) {
 	if err != nil {
 		return storage.Attr{}, false
 	}
+	w.crew.wait()
 	e := Entry{Name: name, at: at, base: base}
 	if err := unix.Fstatat(at, base, &e.Stat, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return storage.Attr{}, false

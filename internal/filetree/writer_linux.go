@@ -29,10 +29,14 @@ type Writer struct {
 	root    *os.Root
 	top     int // the same directory
 	opts    Options
+	uid     int // of the caller, whose new files are
+	gid     int
 	dirs    map[string]storage.Attr // what Close sets
 	parent  string                  // the directory that is open
 	open    int                     // -1: none is
 	slow    bool                    // the kernel has no openat2, or forbids it
+	crew    *crew                   // writes what is in files; nil: it has not begun
+	alone   bool                    // there is none
 	scratch []byte
 }
 
@@ -48,7 +52,7 @@ func NewWriter(dir string, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, errors.Join(&fs.PathError{Op: "open", Path: dir, Err: err}, root.Close())
 	}
-	return &Writer{root: root, top: top, open: -1, opts: o, dirs: map[string]storage.Attr{}}, nil
+	return &Writer{root: root, top: top, open: -1, opts: o, uid: os.Geteuid(), gid: os.Getegid(), dirs: map[string]storage.Attr{}}, nil
 }
 
 // at opens the directory of name, making it if need be, and gives its descriptor and name's last
@@ -56,6 +60,9 @@ func NewWriter(dir string, o Options) (*Writer, error) {
 func (w *Writer) at(name string) (int, string, error) {
 	if !storage.ValidPath(name) || name == "." {
 		return 0, "", fault.New("", fault.Invalid, fmt.Sprintf("%q", name), errors.New("not a path inside the tree"))
+	}
+	if err := w.crew.tell(); err != nil {
+		return 0, "", err
 	}
 	dir, base := path.Split(name)
 	if dir = path.Clean(dir); w.open >= 0 && dir == w.parent {
@@ -152,14 +159,14 @@ func (w *Writer) File(name string, a storage.Attr, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	// Without permissions until it has its owner: it may become a setuid program.
 	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	fd, err := unix.Openat(at, base, flags, 0o600)
+	mode := w.firstMode(a)
+	fd, err := unix.Openat(at, base, flags, mode)
 	if err == unix.EEXIST {
 		if err := w.clear(at, name); err != nil {
 			return failed("replace", name, err)
 		}
-		fd, err = unix.Openat(at, base, flags, 0o600)
+		fd, err = unix.Openat(at, base, flags, mode)
 	}
 	if err != nil {
 		return failed("create", name, err)
@@ -172,13 +179,13 @@ func (w *Writer) File(name string, a storage.Attr, content io.Reader) error {
 		}
 		return classified(errors.Join(err, f.Close()))
 	}
-	if err = w.fill(fd, name, content); err == nil {
+	if c := w.begin(); c != nil {
+		return c.send(&job{fd: fd, name: name, attr: a}, content)
+	}
+	if err = w.write(fd, name, content); err == nil {
 		err = w.setAttr(fd, name, a)
 	}
-	if bad := unix.Close(fd); err == nil && bad != nil && bad != unix.EINTR { // it is closed then, too
-		err = failed("close", name, bad)
-	}
-	return err
+	return errors.Join(err, closed(fd, name))
 }
 
 // Symlink makes a symbolic link. Its target may be anything: nothing here follows it out of the tree.
@@ -266,10 +273,12 @@ func (w *Writer) Node(name string, a storage.Attr, major, minor uint32) error {
 	return w.setPathAttr(at, base, name, a, true)
 }
 
-// Close sets the attributes of the directories, deepest first: the ones above may forbid the way.
+// Close waits until all is written, and sets the attributes of the directories, deepest first: the ones above may
+// forbid the way.
 func (w *Writer) Close() error {
 	w.closeParent()
-	var failed []error
+	failed := []error{w.crew.stop()}
+	w.crew = nil
 	names := slices.Sorted(keys(w.dirs))
 	for _, name := range slices.Backward(names) {
 		d, err := w.openDir(name)

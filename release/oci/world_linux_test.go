@@ -176,7 +176,8 @@ func write(ctx context.Context, t *testing.T, src release.Source) (string, relea
 			t.Error(err)
 		}
 	}))
-	return listing(t, dir), got, errors.Join(err, w.Close(), check.Close())
+	err = errors.Join(err, w.Close(), check.Close())
+	return listing(t, dir), got, err
 }
 
 // listing is a tree in words.
