@@ -190,8 +190,8 @@ func (c *Cache) Prune(ctx context.Context, run *events.RunInfo, before time.Time
 		if ctx.Err() != nil {
 			return freed, context.Cause(ctx)
 		}
-		key, ext := strings.TrimSuffix(d.Name(), filepath.Ext(d.Name())), filepath.Ext(d.Name())
-		if ext != wholeExt && ext != partExt && ext != notesExt && ext != shelfExt {
+		key, ok := keyOf(d.Name())
+		if !ok {
 			continue
 		}
 		n, err := c.prune(key, d.Name(), run, before, dry)
@@ -199,6 +199,20 @@ func (c *Cache) Prune(ctx context.Context, run *events.RunInfo, before time.Time
 		failed = append(failed, err)
 	}
 	return freed, errors.Join(append(failed, err)...)
+}
+
+// keyOf is the entry that a file belongs to. What a killed writer of notes has left belongs to one, too.
+func keyOf(name string) (key string, ok bool) {
+	if rest, hidden := strings.CutPrefix(name, "."); hidden {
+		key, left, _ := strings.Cut(rest, notesExt+".")
+		return key, strings.HasSuffix(left, ".tmp")
+	}
+	ext := filepath.Ext(name)
+	switch ext {
+	case wholeExt, partExt, notesExt, shelfExt:
+		return strings.TrimSuffix(name, ext), true
+	}
+	return "", false
 }
 
 func (c *Cache) prune(key, name string, run *events.RunInfo, before time.Time, dry bool) (int64, error) {

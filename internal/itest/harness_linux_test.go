@@ -2,6 +2,7 @@ package itest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,6 +73,15 @@ func (s *scenario) harness() eventstest.Scenario {
 		Within:   storage.WithPoints,
 		Snapshot: func(dir string) (string, error) { return picture(filepath.Join(dir, "root")) },
 		Cleanup:  func(dir string) error { return raze(filepath.Join(dir, "root")) },
+	}
+	if s.last != nil {
+		e.Cleanup = func(dir string) error {
+			h, err := open(dir)
+			if err == nil {
+				err = s.last(h)
+			}
+			return errors.Join(err, raze(filepath.Join(dir, "root")))
+		}
 	}
 	if s.before != nil {
 		e.Before = func(dir string) (eventstest.Operation, error) {

@@ -33,6 +33,8 @@ type scenario struct {
 	// any are scenarios whose worlds are right, too, from any point on: what happens in lanes has no order.
 	any []string
 
+	last func(h *ioc.Host) error // looks at the world at the very end, and may change it
+
 	only bool // its world is of use to others, and it is not killed itself
 }
 
@@ -217,6 +219,13 @@ func all() []scenario {
 		}},
 		{name: "fetch-published", from: empty, op: func(h *ioc.Host, dir string) eventstest.Operation {
 			return eventstest.Run(h.Fetch(ioc.FetchOptions{From: "alpine/3.21", Mirror: publish(dir, "")}))
+		}},
+		// Layers are downloaded in lanes, unpacked once, and shared with the release that has some of them already, or with none.
+		{name: "fetch-image", from: empty, before: pulls, last: layersAreWhole, op: func(h *ioc.Host, dir string) eventstest.Operation {
+			return eventstest.Run(h.Fetch(ioc.FetchOptions{Name: base, From: pushes(dir, "image")}))
+		}},
+		{name: "fetch-image-first", sample: true, from: empty, last: layersAreWhole, op: func(h *ioc.Host, dir string) eventstest.Operation {
+			return eventstest.Run(h.Fetch(ioc.FetchOptions{Name: base, From: pushes(dir, "image")}))
 		}},
 		{name: "fetch-update", from: empty, before: fetches, op: func(h *ioc.Host, dir string) eventstest.Operation {
 			return eventstest.Run(h.UpdateRelease("alpine-3.21", publish(dir, strings.Repeat("\x00", 512))))
