@@ -67,6 +67,7 @@ func Crash(t testing.TB, s Scenario, w World, kill Kill, seed uint64) (killed bo
 		}
 	}
 	r := c.child(o, kill.After)
+	c.cut()
 	killed = r.Killed != "" || r.Points == nil
 	wants := map[string]string{"before": w.Before, "after": w.After}
 	switch {
@@ -87,6 +88,7 @@ func Crash(t testing.TB, s Scenario, w World, kill Kill, seed uint64) (killed bo
 	if r := c.child(order{Phase: "operation"}, 0); r.Err != "" {
 		c.fatalf("it cannot be repeated after the recovery: %s", r.Err)
 	}
+	c.again()
 	c.compare(c.snapshot(), w, map[string]string{"after": w.After})
 	c.clean()
 	return killed
@@ -170,12 +172,37 @@ func (c *cell) snapshot() string {
 func (c *cell) recover(rng *rand.Rand) {
 	c.t.Helper()
 	for range 2 {
-		if r := c.child(order{Phase: "recover", Point: 1 + rng.IntN(16)}, 0); r.Killed == "" {
+		r := c.child(order{Phase: "recover", Point: 1 + rng.IntN(16)}, 0)
+		if r.Killed == "" {
 			c.judge(r)
+			c.again()
 			return
 		}
+		c.cut()
 	}
 	c.judge(c.child(order{Phase: "recover"}, 0))
+	c.again()
+}
+
+// again lets the power go when all was done, and what comes next recovers: it may find again what needs no more undoing.
+func (c *cell) again() {
+	c.t.Helper()
+	if c.s.Cut != nil {
+		c.cut()
+		c.judge(c.child(order{Phase: "recover"}, 0))
+	}
+}
+
+// cut lets the power go, if the scenario can.
+func (c *cell) cut() {
+	c.t.Helper()
+	if c.s.Cut == nil {
+		return
+	}
+	if err := c.s.Cut(c.place()); err != nil {
+		c.fatalf("cut: %v", err)
+	}
+	c.notes = append(c.notes, "the power is cut")
 }
 
 func (c *cell) judge(r report) {

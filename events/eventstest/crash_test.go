@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -117,6 +119,12 @@ func TestCrashSees(t *testing.T) {
 		"not-allowed": {func(s *eventstest.Scenario, _ *eventstest.World) {
 			s.Allowed = func(string, string, string) bool { return false }
 		}, "not allowed"},
+		"cut-changes": {func(s *eventstest.Scenario, _ *eventstest.World) {
+			s.Cut = func(dir string) error { return os.WriteFile(filepath.Join(dir, "files", "stray"), nil, 0o600) }
+		}, "the world is not the one before"},
+		"cut-fails": {func(s *eventstest.Scenario, _ *eventstest.World) {
+			s.Cut = func(string) error { return errors.New("no") }
+		}, "cut: no"},
 		"setup-fails": {func(s *eventstest.Scenario, _ *eventstest.World) {
 			s.Setup = func(string) error { return errors.New("no") }
 		}, "setup: no"},

@@ -49,6 +49,11 @@ type Scenario struct {
 	// cell, also after a failure, and must cope with any state. Optional.
 	Cleanup func(dir string) error
 
+	// Cut takes away what a power cut takes: all that was written and not synced. It is called when the operation
+	// was killed or has ended, and when a recovery was or has, before anything else is done or looked at; never in a
+	// dry run. Optional.
+	Cut func(dir string) error
+
 	// Within gives the operation, and Recover, a context by which effects mark moments in their middle; each
 	// mark is a point like any other. Optional.
 	Within func(ctx context.Context, mark func(name string)) context.Context

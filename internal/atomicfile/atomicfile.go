@@ -100,8 +100,8 @@ func keep(path, previous string) error {
 	return errors.Join(removeIfThere(temp), SyncDir(filepath.Dir(previous)))
 }
 
-// Sweep removes the temporary files that killed writers of path have left. It must be called under
-// the lock that path's writers hold: it cannot tell a dead writer's file from a living one's.
+// Sweep removes the temporary files that killed writers of path have left, for good: no power cut brings them back. It must be
+// called under the lock that path's writers hold: it cannot tell a dead writer's file from a living one's.
 func Sweep(path string) error {
 	dir := filepath.Dir(path)
 	entries, err := os.ReadDir(dir)
@@ -113,14 +113,19 @@ func Sweep(path string) error {
 	}
 	before, after, _ := strings.Cut(tempPattern(path), "*")
 	var failed []error
+	found := false
 	for _, e := range entries {
 		random, ok := strings.CutPrefix(e.Name(), before)
 		if !ok {
 			continue
 		}
 		if random, ok = strings.CutSuffix(random, after); ok && !strings.Contains(random, ".") {
+			found = true
 			failed = append(failed, removeIfThere(filepath.Join(dir, e.Name())))
 		}
+	}
+	if found {
+		failed = append(failed, SyncDir(dir))
 	}
 	return errors.Join(failed...)
 }

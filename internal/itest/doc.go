@@ -7,6 +7,8 @@
 //   - the crash matrix kills every operation at every event and every probe of the engine, and at
 //     points inside the effects, lets other processes recover, kills those too, and wants the picture
 //     from before or the one from after;
+//   - the power cuts end operations on files, and their recoveries, together with a file system of their own that
+//     forgets what was not synced, and want the same;
 //   - the leak tests start and stop jails, many times and many at once, and want nothing to be left.
 //
 // It refuses to know how anything is done: a rule here says which of two pictures is right, not how one

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	if code, child := childMain(); child { // first: it may be a child of the others
 		os.Exit(code)
 	}
-	eventstest.Child(sweepable()...)
+	eventstest.Child(append(sweepable(), powered()...)...)
 	os.Exit(inPlace(m))
 }
 

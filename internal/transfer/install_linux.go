@@ -197,7 +197,7 @@ func (e *Install) Undo(ctx context.Context) error {
 				return classified("undo", path.Join("/", e.Dir, e.Moves[i].Name), err)
 			}
 		}
-		return nil
+		return filetree.Sync(ctx, fdPath(goal)) // what is told to be undone is undone also after a power cut
 	})
 	if errors.Is(err, fault.NotFound) {
 		return nil // nothing was staged, or all of it is undone

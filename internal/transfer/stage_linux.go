@@ -205,7 +205,7 @@ func (e *Stage) Undo(ctx context.Context) error {
 	})
 }
 
-// remove removes a staging directory, and then calls last on the one it was in. One that is not there is removed.
+// remove removes a staging directory for good, and then calls last on the one it was in. One that is not there is removed.
 func remove(ctx context.Context, p Place, o sandbox.Opener, in, token string, last func(dir *os.File) error) error {
 	t, err := p.open(ctx, o)
 	if errors.Is(err, fault.NotFound) {
@@ -224,10 +224,14 @@ func remove(ctx context.Context, p Place, o sandbox.Opener, in, token string, la
 	}
 	defer dir.Close() //nolint:errcheck // read-only
 	there := exists(int(dir.Fd()), stageName(token))
-	if err := filetree.Remove(ctx, fdPath(dir)+"/"+stageName(token)); err != nil || !there || last == nil {
+	err = filetree.Remove(ctx, fdPath(dir)+"/"+stageName(token))
+	if err == nil && there && last != nil {
+		err = last(dir)
+	}
+	if err != nil {
 		return err
 	}
-	return last(dir)
+	return dir.Sync() // else a power cut brings it back when nobody knows of it any more
 }
 
 // Register makes the effects known.
