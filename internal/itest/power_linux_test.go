@@ -14,12 +14,21 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/events/eventstest"
 )
 
 // powerScenarios are those of the matrix in which no jail runs: what they leave is in files alone.
 const powerScenarios = "create create-first clone clone-snapshot clone-thick rename snapshot snapshot-destroy rollback destroy destroy-several " +
 	"set revert set-several set-defaults fetch fetch-stream fetch-published fetch-update prune release-destroy copy-in copy-out create-several mend-config"
+
+// runningScenarios are those with a jail that runs before, after or meanwhile, and whose world it is in which it is stopped and all
+// else is as before or as meant: "before", "after", or the scenario after which it is so.
+var runningScenarios = map[string]string{ //nolint:gochecknoglobals // constant
+	"start": "before", "start-hook": "before", "start-network": "before", "start-ready": "before",
+	"stop": "after", "stop-hook": "after", "stop-force": "after", "restart": "stop", "exec": "stop",
+}
 
 // powerPrefix begins the names of the scenarios that are ended by a power cut.
 const powerPrefix = "power-"
@@ -28,14 +37,14 @@ const powerPrefix = "power-"
 func powered() []eventstest.Scenario {
 	var list []eventstest.Scenario
 	for _, s := range all() {
-		if slices.Contains(strings.Fields(powerScenarios), s.name) {
+		if slices.Contains(strings.Fields(powerScenarios), s.name) || runningScenarios[s.name] != "" {
 			list = append(list, s.powered())
 		}
 	}
 	return list
 }
 
-// TestPowerCut ends operations that change files by SIGKILL and, in the same moment, by the end of a file system that forgets
+// TestPowerCut ends operations by SIGKILL and, in the same moment, by the end of a file system that forgets
 // what was not synced, in each cell of the crash matrix; recoveries, too, the killed ones and those that are complete. The world is
 // as before or as meant nevertheless, and what was said to be done is done.
 func TestPowerCut(t *testing.T) {
@@ -47,21 +56,35 @@ func TestPowerCut(t *testing.T) {
 	}
 	m := &matrix{worlds: map[string]eventstest.World{}}
 	for _, s := range all() {
-		if !slices.Contains(strings.Fields(powerScenarios), s.name) {
+		stopped := runningScenarios[s.name]
+		if !slices.Contains(strings.Fields(powerScenarios), s.name) && stopped == "" {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
 			s.needs(t)
-			e := s.powered()
-			w := eventstest.Dry(t, e)
-			right := m.expect(t, &s, w)
+			if stopped != "" && !long() && !slices.Contains([]string{"start", "stop", "restart"}, s.name) {
+				t.Skip("it is left to a long run, IOC_LONG=1")
+			}
+			w := eventstest.Dry(t, s.powered())
+			var right []string
+			if stopped == "" {
+				right = m.expect(t, &s, w)
+			} else {
+				stopped = m.named(t, stopped, w)
+			}
 			cells := choose(w, !long())
+			if !long() { // a disk takes its time: every tenth
+				cells = slices.DeleteFunc(cells, func(c cell) bool { return c.kill.Point%2 == 0 })
+			}
 			t.Logf("%d points, %d cells", len(w.Points), len(cells))
 			for _, c := range cells {
 				t.Run(c.name, func(t *testing.T) {
 					t.Parallel()
 					e := s.powered()
-					if right != nil {
+					switch {
+					case stopped != "":
+						e.Allowed = oneOf(t, stopped)
+					case right != nil:
 						e.Allowed = oneOf(t, c.worlds(right, w)...)
 					}
 					eventstest.Crash(t, e, w, c.kill, uint64(c.kill.Point)+uint64(c.kill.Late)+uint64(c.kill.After))
@@ -97,6 +120,12 @@ func (s *scenario) powered() eventstest.Scenario {
 		return os.WriteFile(bootOf(dir), []byte(newBoot()), 0o600)
 	}
 	e.Cleanup = func(dir string) error { return errors.Join(cleanup(dir), unplug(dir)) }
+	if runningScenarios[s.name] != "" {
+		e.Recover = func(dir string) (eventstest.Operation, error) {
+			h, err := open(dir)
+			return eventstest.Run(cleared(h)), err
+		}
+	}
 	for _, op := range []*func(string) (eventstest.Operation, error){&e.Operation, &e.Recover} {
 		then := *op
 		*op = func(dir string) (eventstest.Operation, error) {
@@ -107,6 +136,17 @@ func (s *scenario) powered() eventstest.Scenario {
 		}
 	}
 	return e
+}
+
+// cleared is what a user does after a power cut: recover, and stop the jail that the machine's end has ended.
+func cleared(h *ioc.Host) events.Op[struct{}] {
+	return events.New(&events.Named{Type: "clear"}, func(s events.Step) (none struct{}, err error) {
+		if _, err := events.Call(s, h.Recover()); err != nil {
+			return none, err
+		}
+		_, err = events.Call(s, h.JailGenerator("web").Stop(ioc.StopOptions{}))
+		return none, err
+	}).With(h.Options()...)
 }
 
 // diskOf is the file that a cell's disk is in, and bootOf the machine's boot id after its power was cut.
