@@ -1,9 +1,13 @@
 package ioc_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,56 +28,11 @@ import (
 // of a processor, so the system is kept, for as long as the code that made it is the same; IOC_LONG=1 makes it
 // anew.
 func TestDebian(t *testing.T) {
-	h := realHost(t)
-	if path := run.Find("mmdebstrap"); path == "mmdebstrap" {
-		t.Skip("left out: mmdebstrap is not installed")
-	}
-	const name = "debian-bookworm"
-	kept := keptSystem(t)
-	o := ioc.FetchOptions{From: "debian/bookworm"}
-	if _, err := os.Stat(kept); err == nil && os.Getenv("IOC_LONG") == "" {
-		t.Logf("made before: %s", kept)
-		o = ioc.FetchOptions{Name: name, Source: release.File(kept)}
-	}
-	var check eventstest.Checker
-	phases := map[string]events.Amount{}
-	i, err := h.Fetch(o).Do(t.Context(), events.WithSink(func(ev *events.Event) {
-		if err := check.Add(*ev); err != nil {
-			t.Error(err)
-		}
-		if a, ok := ev.Detail.(events.Amount); ok && ev.Type() == "bootstrap.phase" {
-			phases[ev.Title()] = a
-		}
-	}))
-	if err := check.Close(); err != nil {
-		t.Error(err)
-	}
-	if errors.Is(err, fault.Unavailable) {
-		t.Skip("left out: ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(i.Title, "Debian GNU/Linux 12") || i.Arch == "" || i.Files < 1000 {
-		t.Errorf("release %+v", i)
-	}
-	if o.From != "" {
-		for _, title := range []string{"download packages", "install packages"} {
-			if a := phases[title]; a.Done < 50 || a.Total < 50 {
-				t.Errorf("%s: %v", title, a)
-			}
-		}
-		keep(t, filepath.Join(h.Root(), "releases", name, "root"), kept)
-	}
-	works(t, h, name)
+	bootstraps(t, "mmdebstrap", "debian", "bookworm", "Debian GNU/Linux 12")
 }
 
-// TestDebootstrap makes one by debootstrap, as a host without mmdebstrap does. It takes minutes: only with IOC_LONG=1.
+// TestDebootstrap does the same as a host does that has no mmdebstrap.
 func TestDebootstrap(t *testing.T) {
-	if os.Getenv("IOC_LONG") == "" {
-		t.Skip("left out: IOC_LONG=1 makes a Debian by debootstrap")
-	}
-	h := realHost(t)
 	if path := run.Find("debootstrap"); path == "debootstrap" {
 		t.Skip("left out: debootstrap is not installed")
 	}
@@ -87,44 +46,159 @@ func TestDebootstrap(t *testing.T) {
 		}
 	}
 	t.Setenv("PATH", dir)
-	tool := ""
-	i, err := h.Fetch(ioc.FetchOptions{From: "debian/bookworm"}).Do(t.Context(), events.WithSink(func(ev *events.Event) {
+	bootstraps(t, "debootstrap", "debian", "bookworm", "Debian GNU/Linux 12")
+}
+
+// TestUbuntu makes an Ubuntu of Ubuntu's own mirror, on a Debian, too, which has no key of it.
+func TestUbuntu(t *testing.T) {
+	const suite = "noble"
+	dir := t.TempDir()
+	key := filepath.Join(dir, "ubuntu-archive-keyring.gpg")
+	if _, err := os.Stat(keptSystem(t, "mmdebstrap-ubuntu-"+suite)); err != nil || os.Getenv("IOC_LONG") != "" {
+		ubuntuKeys(t, suite, key)
+	}
+	sources := filepath.Join(dir, "sources.list")
+	for name, text := range map[string]string{
+		sources:                        "deb [signed-by=" + key + "] " + ubuntuMirror + " " + suite + " main universe\n",
+		filepath.Join(dir, "apt.conf"): fmt.Sprintf("Dir::Etc::sourcelist %q;\nDir::Etc::sourceparts %q;\n", sources, filepath.Join(dir, "none")),
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("APT_CONFIG", filepath.Join(dir, "apt.conf"))
+	bootstraps(t, "mmdebstrap", "ubuntu", suite, "Ubuntu 24.04")
+}
+
+const ubuntuMirror = "http://archive.ubuntu.com/ubuntu"
+
+// ubuntuKeys brings the keys of Ubuntu: the host's or, where it has none, those of the package on the mirror. Whether they are
+// the right ones is not this test's matter.
+func ubuntuKeys(t *testing.T, suite, to string) {
+	t.Helper()
+	err := os.Symlink("/usr/share/keyrings/ubuntu-archive-keyring.gpg", to)
+	if _, bad := os.Stat(to); err == nil && bad == nil {
+		return
+	}
+	dir := t.TempDir()
+	get := func(path string) []byte {
+		t.Helper()
+		r, err := http.Get(ubuntuMirror + "/" + path)
+		if err != nil {
+			t.Skip("left out: ", err)
+		}
+		defer r.Body.Close()
+		text, err := io.ReadAll(r.Body)
+		if err != nil || r.StatusCode != http.StatusOK {
+			t.Skipf("left out: %s: %s, %v", path, r.Status, err)
+		}
+		return text
+	}
+	z, err := gzip.NewReader(bytes.NewReader(get("dists/" + suite + "/main/binary-amd64/Packages.gz")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, about, _ := strings.Cut(string(packages), "\nPackage: ubuntu-keyring\n")
+	_, file, _ := strings.Cut(about, "\nFilename: ")
+	file, _, _ = strings.Cut(file, "\n")
+	deb := filepath.Join(dir, "keys.deb")
+	err = os.WriteFile(deb, get(file), 0o600)
+	if err == nil {
+		_, err = run.Command("dpkg-deb", "-x", deb, dir).Run(t.Context())
+	}
+	if err = errors.Join(err, os.Remove(to)); err == nil {
+		err = os.Rename(filepath.Join(dir, "usr/share/keyrings/ubuntu-archive-keyring.gpg"), to)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// bootstraps makes a system, unless it was made before, and tries it.
+func bootstraps(t *testing.T, tool, distribution, suite, title string) {
+	t.Helper()
+	h := realHost(t)
+	if path := run.Find(tool); path == tool {
+		t.Skipf("left out: %s is not installed", tool)
+	}
+	name := distribution + "-" + suite
+	kept := keptSystem(t, tool+"-"+name)
+	o := ioc.FetchOptions{From: distribution + "/" + suite}
+	if _, err := os.Stat(kept); err == nil && os.Getenv("IOC_LONG") == "" {
+		t.Logf("made before: %s", kept)
+		o = ioc.FetchOptions{Name: name, Source: release.File(kept)}
+	}
+	var check eventstest.Checker
+	phases, by := map[string]events.Amount{}, ""
+	i, err := h.Fetch(o).Do(t.Context(), events.WithSink(func(ev *events.Event) {
+		if err := check.Add(*ev); err != nil {
+			t.Error(err)
+		}
+		if a, ok := ev.Detail.(events.Amount); ok && ev.Type() == "bootstrap.phase" {
+			phases[ev.Title()] = a
+		}
 		if b, ok := events.As[*bootstrap.Bootstrap](*ev); ok {
-			tool = b.Tool
+			by = b.Tool
 		}
 	}))
+	if err := check.Close(); err != nil {
+		t.Error(err)
+	}
 	if errors.Is(err, fault.Unavailable) {
 		t.Skip("left out: ", err)
 	}
-	if err != nil || tool != "debootstrap" || !strings.HasPrefix(i.Title, "Debian GNU/Linux 12") {
-		t.Fatalf("%+v by %s, %v", i, tool, err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	works(t, h, i.Name)
+	if !strings.HasPrefix(i.Title, title) || i.Arch == "" || i.Files < 1000 {
+		t.Errorf("release %+v", i)
+	}
+	if o.From != "" {
+		if by != tool {
+			t.Errorf("it was made by %q, want %s", by, tool)
+		}
+		for _, title := range []string{"download packages", "install packages"} {
+			if a := phases[title]; a.Done < 50 || a.Total < 50 && tool == "mmdebstrap" {
+				t.Errorf("%s: %v", title, a)
+			}
+		}
+	}
+	works(t, h, name, distribution+" "+suite)
+	if o.From != "" && !t.Failed() {
+		keep(t, filepath.Join(h.Root(), "releases", name, "root"), kept)
+	}
 }
 
-// works runs programs of a Debian.
-func works(t *testing.T, h *ioc.Host, name storage.Name) {
+// works runs programs of a system of packages.
+func works(t *testing.T, h *ioc.Host, name, is string) {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
+	const script = `dpkg --audit; test ! -e /etc/hostname; apt-get --version >/dev/null; grep -c '^deb ' /etc/apt/sources.list
+for key in $(grep -o 'signed-by=[^] ]*' /etc/apt/sources.list); do test -s "${key#*=}"; done
+. /etc/os-release; echo $ID $VERSION_CODENAME; ls /var/cache/apt/archives`
 	exit, err := h.JailGenerator("web").Run(ioc.RunOptions{
-		Create: ioc.CreateOptions{Release: name},
+		Create: ioc.CreateOptions{Release: storage.Name(name)},
 		Exec: ioc.ExecOptions{Process: sandbox.Process{
-			Args: []string{"/bin/sh", "-ec", "dpkg --audit; test ! -e /etc/hostname; grep -c '^deb ' /etc/apt/sources.list; . /etc/os-release; echo $ID $VERSION_CODENAME; ls /var/cache/apt/archives"},
+			Args: []string{"/bin/sh", "-ec", script},
 			Env:  []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
 		}, Stdio: sandbox.Stdio{Out: out, Err: out}},
 	}).Do(t.Context())
 	said, readErr := os.ReadFile(out.Name())
-	if err = errors.Join(err, readErr); err != nil || exit.Code != 0 || !strings.HasSuffix(string(said), "\ndebian bookworm\npartial\n") {
+	if err = errors.Join(err, readErr); err != nil || exit.Code != 0 || !strings.HasSuffix(string(said), "\n"+is+"\npartial\n") {
 		t.Errorf("in the jail: %v, %v, %q", exit, err, said)
 	}
 }
 
 // keptSystem is where the system is kept that this code makes.
-func keptSystem(t *testing.T) string {
+func keptSystem(t *testing.T, name string) string {
 	t.Helper()
 	base, err := os.UserCacheDir()
 	if err != nil {
@@ -142,7 +216,7 @@ func keptSystem(t *testing.T) string {
 		}
 		_, _ = sum.Write(text) // it does not fail
 	}
-	return filepath.Join(base, "ioc-test", fmt.Sprintf("bookworm-%x.tar", sum.Sum(nil)[:8]))
+	return filepath.Join(base, "ioc-test", fmt.Sprintf("%s-%x.tar", name, sum.Sum(nil)[:8]))
 }
 
 // keep puts a system there, and takes away those that other code has made.
@@ -151,8 +225,10 @@ func keep(t *testing.T, dir, kept string) {
 	if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	old, _ := filepath.Glob(filepath.Join(filepath.Dir(kept), "bookworm-*")) // the pattern is right
-	for _, name := range old {
+	name := kept[:strings.LastIndexByte(kept, '-')]
+	old, _ := filepath.Glob(name + "-*")                                      // the pattern is right
+	more, _ := filepath.Glob(filepath.Join(filepath.Dir(kept), "bookworm-*")) // of older code; the pattern is right
+	for _, name := range append(old, more...) {
 		if err := os.Remove(name); err != nil {
 			t.Error(err)
 		}

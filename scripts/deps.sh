@@ -14,6 +14,7 @@ zsh:zsh
 fish:fish
 groff-base:groff
 mmdebstrap:mmdebstrap
+debootstrap:debootstrap
 dnsmasq-base:dnsmasq
 passt:pasta
 slirp4netns:slirp4netns
@@ -25,7 +26,7 @@ zfs-fuse:zfs
 # xz-utils   unpacks in place of the decoder in Go
 # bash-completion, zsh, fish  completion in real shells
 # groff-base manual pages are read by what shows them
-# mmdebstrap  a real Debian in a jail
+# mmdebstrap, debootstrap  a real Debian and a real Ubuntu in a jail
 # dnsmasq-base  a DHCP server that jails ask
 # passt, slirp4netns  networks of ordinary users
 # zfs-fuse   a pool for the tests of the ZFS back end, served by a program that they start themselves; not for a host

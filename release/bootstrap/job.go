@@ -46,13 +46,12 @@ func (j *job) command() *run.Cmd {
 }
 
 func (j *job) mmdebstrap() []string {
-	argv := []string{j.tool.path, "--verbose", "--variant=minbase", "--architectures=" + j.arch}
+	// To Ubuntu, apt is important only; debootstrap brings it anyway.
+	argv := []string{j.tool.path, "--verbose", "--variant=minbase", "--include=apt", "--architectures=" + j.arch}
 	for _, a := range j.host.acquire {
 		argv = append(argv, "--aptopt="+a[0]+` "`+a[1]+`"`)
 	}
-	if hooks := "/usr/share/mmdebstrap/hooks/maybe-merged-usr"; isDir(hooks) {
-		argv = append(argv, "--hook-dir="+hooks)
-	}
+	argv = append(argv, merged("/usr/share/mmdebstrap/hooks/merged-usr/")...)
 	to := "-"
 	if j.tool.archive {
 		argv = append(argv, "--format=tar")
@@ -67,6 +66,22 @@ func (j *job) mmdebstrap() []string {
 		}
 	}
 	return append(append(argv, j.suite, to), j.mirrors...)
+}
+
+// merged are the hooks that give a system one /usr, if its distribution has a package for that, as Debian and Ubuntu
+// had for some releases. mmdebstrap's own, maybe-merged-usr, take a name that is only provided by another package, as since
+// Ubuntu 24.04, for one, and fail.
+func merged(hooks string) []string {
+	if !isDir(hooks) {
+		return nil
+	}
+	const apt = `env --chdir="$1" APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" `
+	return []string{
+		"--setup-hook=" + apt + "apt-get update --error-on=any || exit 1; " +
+			"if " + apt + "apt-cache show --no-all-versions usr-is-merged 2>/dev/null | grep -q '^Package: usr-is-merged$'; then " + hooks + `setup00.sh "$1"; fi`,
+		`--essential-hook=if dpkg-query --root="$1" -f '${db:Status-Status} ${Source}' --show usr-is-merged 2>/dev/null | grep -q '^installed mmdebstrap-dummy'; then ` +
+			hooks + `essential00.sh "$1"; fi`,
+	}
 }
 
 // debootstrap has one mirror and one keyring; the release gets all of them.
