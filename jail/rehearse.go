@@ -20,10 +20,13 @@ func (k *Keeper) rehearse(s events.Step, all []Desired, o ApplyOptions) error {
 	}
 	o.DryRun = false
 	var told []events.Event
-	skipped := false
+	skipped, undone := false, map[events.ID]bool{}
 	run := other.Apply(all, o).Start(s.Context(), options...)
 	for ev := range run.Events() {
-		if ev.Depth > 0 {
+		switch {
+		case ev.Kind == events.Undo || undone[ev.Parent]: // nobody asked what a failure would take back, only what would fail
+			undone[ev.ID] = true
+		case ev.Depth > 0:
 			told = append(told, ev)
 		}
 		skipped = ev.Skipped()
@@ -37,9 +40,6 @@ func (k *Keeper) rehearse(s events.Step, all []Desired, o ApplyOptions) error {
 		}
 		step := told[:end+1]
 		told = told[end+1:]
-		if step[0].Kind == events.Undo { // nobody asked what a failure would take back, only what would fail
-			continue
-		}
 		if adopted := s.Adopt(imagined(step)); adopted != nil && err == nil {
 			return adopted
 		}

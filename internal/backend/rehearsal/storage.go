@@ -3,7 +3,9 @@ package rehearsal
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
@@ -163,7 +165,17 @@ func (f *files) Clone(ctx context.Context, src storage.Origin, dst storage.Datas
 func (f *files) Destroy(ctx context.Context, d storage.Dataset, o storage.DestroyOptions) (storage.Change, error) {
 	_, old := f.old(ctx, d)
 	c, err := f.w.Destroy(ctx, d, o)
-	return f.plan(c, err, old, func() (storage.Change, error) { return f.Driver.Destroy(ctx, d, o) })
+	return f.plan(c, err, old, func() (storage.Change, error) {
+		shown, err := f.Driver.Destroy(ctx, d, o)
+		if !errors.Is(err, fault.Busy) {
+			return shown, err
+		}
+		users, look := f.Users(ctx, d.Now())
+		if look == nil && len(users) == 0 { // those whom the driver means would be gone
+			return storage.Change{}, nil
+		}
+		return shown, err
+	})
 }
 
 func (f *files) Fill(ctx context.Context, d storage.Dataset) (storage.Filling, error) {
@@ -201,7 +213,8 @@ type tuned struct {
 func (t tuned) Tune(ctx context.Context, d storage.Dataset, properties map[string]string) (storage.Change, error) {
 	if _, ok := t.old(ctx, d); !ok {
 		return storage.Change{Do: []events.Effect{t.x.plain(&events.Named{
-			Type: "storage.tune", Key: d.String(), Title: "set properties of the file system of " + d.String(),
+			Type: "storage.tune", Key: d.String(),
+			Title: "set " + strings.Join(slices.Sorted(maps.Keys(properties)), ", ") + " of the file system of " + d.String(),
 		})}}, nil
 	}
 	c, err := t.Tuner.Tune(ctx, d, properties)
