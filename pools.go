@@ -21,6 +21,9 @@ type Source = all.Source
 // Sources lists the roots that rc.conf or activated pools name. The first is the one that uid 0 uses.
 func Sources(ctx context.Context) ([]Source, error) { return all.Sources(ctx) }
 
+// SourceNames lists them as Options.Source takes them, NAME=DATASET, without a look at the file systems.
+func SourceNames(ctx context.Context) ([]string, error) { return all.SourceNames(ctx) }
+
 // ValidSource reports whether a root can be called so.
 func ValidSource(name string) bool { return all.ValidSource(name) }
 

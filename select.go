@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/nearest"
@@ -36,6 +37,30 @@ func (h *Host) Select(ctx context.Context, terms []string) ([]jail.Info, error) 
 		return nil, err
 	}
 	return chosen(s, all), nil
+}
+
+// SelectAmong gives, of each of several hosts, the jails that terms choose, as [Host.Select] does of one: a name without a
+// wildcard must be that of a jail of any of them. Hosts that cannot tell their jails have an error in their place and keep the others
+// from nothing; err is about the terms.
+func SelectAmong(ctx context.Context, hosts []*Host, terms []string) (jails [][]jail.Info, failed []error, err error) {
+	s, err := selector.Parse(terms, jail.Kind)
+	if err != nil {
+		return nil, nil, misread(err)
+	}
+	jails, failed = make([][]jail.Info, len(hosts)), make([]error, len(hosts))
+	var wait sync.WaitGroup
+	for n, h := range hosts {
+		wait.Go(func() { jails[n], failed[n] = h.Jails(ctx) })
+	}
+	wait.Wait()
+	all := slices.Concat(jails...)
+	if len(hosts) > 0 {
+		err = hosts[0].unknown(s.Missing(subjects(all)), all)
+	}
+	for n := range jails {
+		jails[n] = chosen(s, jails[n])
+	}
+	return jails, failed, err
 }
 
 // lookAt looks at the jails of these names without looking at others. Those that are not there are left out.

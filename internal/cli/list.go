@@ -31,6 +31,9 @@ Columns are ` + strings.Join(jailColumns(), ", ") + `, and every property.
 patch is the patch level of the release that a jail runs (ioc fetch --update), newer the newest one if it runs another.
 used, referenced, available and snapshots take a look at all files, which takes its time; refer and avail are other names of two.
 cpu, memory, processes and time are what a running jail uses, as ioc top shows it: cpu is in percent of one processor since the start.
+Of several roots, those of several --source or, for uid 0 that names none, all that the host has (ioc list --datasets), it lists the jails of
+all, with the column source; SOURCE/NAME is a jail of one. A root that does not answer is said, and makes the list fail when the others
+are listed.
 In JSON and YAML sizes are bytes, times are RFC 3339 in UTC, and what is not known is null; columns are
 added at times, but none changes its meaning.
 
@@ -67,6 +70,14 @@ ioc list --pools`,
 			}
 			return err
 		}
+		jails := &listOptions{args, templates, long}
+		if several := c.severalRoots(); !releases && len(several) > 0 {
+			err := c.listSeveral(&g, several, jails)
+			if g.rows != nil || err == nil { // some could be asked
+				c.printGrid(&g)
+			}
+			return err
+		}
 		open := c.ask
 		if remote { // what a server says is kept, as a download is
 			open = c.open
@@ -81,7 +92,7 @@ ioc list --pools`,
 		case releases:
 			err = c.listReleases(host, &g)
 		default:
-			err = c.listJails(host, &g, args, templates, long)
+			err = c.listJails(host, &g, jails)
 		}
 		if err == nil {
 			c.printGrid(&g)
@@ -99,26 +110,16 @@ ioc list --pools`,
 	return cmd
 }
 
-func (c *call) listJails(host *ioc.Host, g *grid, terms []string, templates, long bool) error {
-	usual := []string{"name", "state", "release", "started", "note"}
-	switch {
-	case c.quiet && g.plain(): // names, and nothing else
-		usual, g.script = []string{"name"}, true
-	case long || g.format == "json" || g.format == "yaml":
-		usual = []string{"name", "state", "release", "origin", "created", "started", "pid", "address", "health_state", "boot", "priority", "template", "tags", "note"}
-	}
-	if err := g.choose(usual, isJailColumn, suggestedColumns()); err != nil {
+func (c *call) listJails(host *ioc.Host, g *grid, o *listOptions) error {
+	if err := g.choose(o.usual(c, g), isJailColumn, suggestedColumns()); err != nil {
 		return err
 	}
-	all, err := host.Select(c.ctx, terms)
+	all, err := host.Select(c.ctx, o.terms)
 	if err != nil {
 		return err
 	}
-	if templates {
-		all = slices.DeleteFunc(all, func(i jail.Info) bool { return i.Value("template") != "yes" })
-	}
 	m := c.measurer(host)
-	fill(g, all, func(i jail.Info, column string) cell { return jailColumn(&i, column, m) })
+	fill(g, o.filter(all), func(i jail.Info, column string) cell { return jailColumn(&i, column, m) })
 	return nil
 }
 

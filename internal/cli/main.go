@@ -58,6 +58,7 @@ type call struct {
 	rootDir  string
 	named    []string // NAME or NAME=DATASET
 	source   string   // the one of them that the operands name
+	roots    *[]root  // those that a list is of; nil: not asked for
 	existing bool     // open makes no root
 	events   mode
 	quiet    bool

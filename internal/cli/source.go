@@ -12,7 +12,7 @@ import (
 // chooseSource finds the root that operands name, SOURCE/JAIL, and leaves the jail's name in them. What looks so and names no
 // source is left as it is: others have slashes, too.
 func (c *call) chooseSource(cmd *cobra.Command, args []string) error {
-	if c.rootDir != "" {
+	if c.rootDir != "" || c.ofSeveral(cmd) {
 		return nil
 	}
 	known := c.knownSources()

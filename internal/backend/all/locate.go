@@ -116,6 +116,16 @@ func Sources(ctx context.Context) ([]Source, error) {
 	return all, nil
 }
 
+// SourceNames lists their names and file systems, NAME=DATASET, without a look at those.
+func SourceNames(ctx context.Context) ([]string, error) {
+	said, err := zfs.Sources(ctx, rcConf)
+	var all []string
+	for _, s := range said {
+		all = append(all, s.Name+"="+s.Root)
+	}
+	return all, err
+}
+
 // rcConf is where a host says which its roots are.
 const rcConf = "/etc/rc.conf"
 
