@@ -211,6 +211,12 @@ func (g *JailGenerator) Revert(version int) events.Op[[]jail.Changed] {
 	return g.h.keeper.Revert(g.name, version).With(g.h.preset...)
 }
 
+// Tuned tells what holds for properties of ZFS that the jail's file system has, zfs.atime, quota, and who says so; nil where the
+// jail is not kept on ZFS. One that ZFS does not know is ZFS's error.
+func (g *JailGenerator) Tuned(ctx context.Context, properties ...string) (map[string]storage.Tuned, error) {
+	return g.h.keeper.Tuned(ctx, g.name, properties...)
+}
+
 // Versions lists what the jail's configuration was, as far as it is kept, and what it is, oldest first.
 func (g *JailGenerator) Versions(ctx context.Context) ([]jail.Version, error) {
 	return g.h.keeper.Versions(ctx, g.name)

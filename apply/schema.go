@@ -37,7 +37,7 @@ func Schema() []byte {
 		properties[p.Name] = about
 	}
 	const key = `[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*`
-	patterns := object{`^user\.` + key + `$`: scalar()}
+	patterns := object{`^user\.` + key + `$`: scalar(), `^zfs\.[a-z0-9_][a-z0-9_:-]*(\.[a-z0-9_:-]+)*$`: scalar()}
 	for _, p := range config.PerInterface() {
 		patterns[`^[A-Za-z0-9_-]+`+p.Name+`$`] = values(p)
 	}

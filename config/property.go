@@ -104,6 +104,9 @@ func Lookup(name string) (Property, bool) {
 			Name: name, Type: Text, Default: None, Help: "the user's own", Topic: topicJail, Linux: Works, FreeBSD: Later,
 		}, true
 	}
+	if p, ok := zfsProperty(name); ok {
+		return p, true
+	}
 	for _, p := range PerInterface() {
 		if nic, ok := strings.CutSuffix(name, p.Name); ok && validKey(nic) == nil && !strings.Contains(nic, ".") {
 			p.Name, p.Help = name, fmt.Sprintf(p.Help, nic)
@@ -120,7 +123,7 @@ func identity() []string { return []string{"id", "name", "uuid"} }
 // fault.NotSupported, and the error says why; any other is fault.Invalid and the error suggests the nearest name.
 func Find(name string) (Property, error) {
 	if p, ok := Lookup(name); ok {
-		return p, p.refuse()
+		return p, errors.Join(p.refuse(), p.refuseZFS())
 	}
 	if rest, ok := strings.CutPrefix(name, userPrefix); ok {
 		return Property{}, fault.New("property", fault.Invalid, name, validKey(rest))

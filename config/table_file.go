@@ -32,6 +32,3 @@ func files() []Property {
 		{Name: "reservation", Type: Size, Needs: ZFS, Help: "how much room is set aside for the jail"},
 	})...)
 }
-
-// ZFS is what properties need that are the file system's, too.
-const ZFS = "ZFS"

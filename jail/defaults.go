@@ -76,7 +76,7 @@ func (k *Keeper) setDefaults(s events.Step, properties map[string]string) ([]Cha
 	for _, key := range sorted(properties) {
 		if p, ok := config.Lookup(key); ok && p.Needs == config.ZFS && !config.Unset(properties[key]) {
 			return nil, fault.New("property", fault.Invalid, key, errors.New("it is set of one jail at a time")).
-				WithRemedy("zfs set " + key + "=" + properties[key] + " of the file system that the jails are below, and they inherit what can be inherited")
+				WithRemedy("zfs set " + strings.TrimPrefix(key, "zfs.") + "=" + properties[key] + " of the file system that the jails are below, and they inherit what can be inherited")
 		}
 	}
 	data, changed, err := k.edit(old, properties, true)

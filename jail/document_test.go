@@ -22,7 +22,8 @@ and so is the file, ` + "`config.json`" + ` beside the jail's root. What is not 
 defaults (` + "`ioc set PROPERTY=VALUE defaults`, the file `defaults.json`" + `), and then is what this page says.
 
 A property that has no effect where ioc runs is refused, with the reason. In a configuration that another
-tool wrote it is kept, and the start of the jail says that it has none. Names that begin with ` + "`user.`" + ` are free.
+tool wrote it is kept, and the start of the jail says that it has none. Names that begin with ` + "`user.`" + ` are free;
+` + "`zfs.NAME`" + ` is the property NAME of the jail's file system on ZFS ([zfs.md](zfs.md)).
 
 ## Values
 

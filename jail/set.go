@@ -197,6 +197,10 @@ func (k *Keeper) canonical(properties map[string]string, old *config.Data) (map[
 			all = append(all, err)
 			continue
 		}
+		if err := config.CheckZFS(key, properties[key]); err != nil {
+			all = append(all, err)
+			continue
+		}
 		if set[key], err = p.Type.Canonical(properties[key]); err != nil {
 			all = append(all, fault.New("property", fault.Invalid, key, err))
 			continue

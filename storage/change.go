@@ -29,6 +29,14 @@ type Tuner interface {
 	// Tune plans that d has these properties, by the names that the driver has for them; with an empty value it has
 	// what it would have had without. What they do is the driver's matter, and it refuses what it does not know when the effect is done.
 	Tune(ctx context.Context, d Dataset, properties map[string]string) (Change, error)
+	// Tuned tells what holds for properties, and who says so. One that the driver does not know is its error.
+	Tuned(ctx context.Context, d Dataset, properties ...string) (map[string]Tuned, error)
+}
+
+// Tuned is what holds for a property of a dataset.
+type Tuned struct {
+	Value  string
+	Source string // "local", "default", "inherited from tank/ioc": in the driver's words
 }
 
 // Surveyor is implemented by drivers that measure all datasets as quickly as one.

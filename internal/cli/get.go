@@ -88,6 +88,11 @@ func (c *call) getProperties(cmd *cobra.Command, o *getOptions, args []string) e
 			return err
 		}
 	}
+	if o.at == 0 {
+		if err := c.askZFS(host, from, names); err != nil {
+			return err
+		}
+	}
 	single := len(from) == 1 && !o.recursive
 	if single && o.plain() && !o.all && o.sortBy == "" {
 		c.print(plainProperties(&from[0], names))
@@ -125,6 +130,32 @@ func (c *call) getProperties(cmd *cobra.Command, o *getOptions, args []string) e
 		}
 	})
 	c.print(o.String())
+	return nil
+}
+
+// askZFS lets properties of ZFS that were named be what ZFS says: also what a jail inherits, and what somebody has set with zfs.
+func (c *call) askZFS(host *ioc.Host, from []source, names []string) error {
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, "zfs.") })
+	if len(names) == 0 {
+		return nil
+	}
+	for i := range from {
+		s := &from[i]
+		if s.name == config.DefaultsName {
+			continue
+		}
+		found, err := host.JailGenerator(s.name).Tuned(c.ctx, names...)
+		if err != nil {
+			return fault.New("get", fault.Unknown, s.name, err)
+		}
+		configured := s.get
+		s.get = func(n string) (string, string) {
+			if t, ok := found[n]; ok {
+				return t.Value, t.Source
+			}
+			return configured(n)
+		}
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package zfs
 import (
 	"errors"
 	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/libioc/ioc/fault"
@@ -68,6 +69,19 @@ func classified(err error) error {
 		}
 	}
 	return err
+}
+
+// ownWords is what zfs says, without the usage that follows where the command line was wrong.
+func ownWords(err error) error {
+	e, ok := errors.AsType[*run.Error](err)
+	if !ok {
+		return err
+	}
+	text, _, _ := strings.Cut(e.Stderr, "usage:")
+	if text = strings.Join(strings.Fields(text), " "); text == "" {
+		return err
+	}
+	return errors.New("zfs says: " + text)
 }
 
 // gone makes no error of what is not there.

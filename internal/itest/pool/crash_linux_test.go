@@ -68,10 +68,12 @@ func scenarios() []eventstest.Scenario {
 			return eventstest.Run(web(h).Set(map[string]string{"notes": "y"}))
 		}},
 		{"tune", func(h *ioc.Host) eventstest.Operation {
-			return eventstest.Run(h.JailGenerator("twin").Set(map[string]string{"quota": "2G", "reservation": "1M", "compression": "gzip"}))
+			return eventstest.Run(h.JailGenerator("twin").Set(map[string]string{
+				"quota": "2G", "reservation": "1M", "compression": "gzip", "zfs.atime": "on", "zfs.refquota": "64M", "zfs.com.example:owner": "me",
+			}))
 		}},
 		{"untune", func(h *ioc.Host) eventstest.Operation {
-			return eventstest.Run(web(h).Set(map[string]string{"quota": "none", "compression": "none"}))
+			return eventstest.Run(web(h).Set(map[string]string{"quota": "none", "compression": "none", "zfs.atime": "none", "zfs.logbias": "throughput"}))
 		}},
 		{"activate", func(h *ioc.Host) eventstest.Operation {
 			return eventstest.Run(h.Activate(secondPool(filepath.Dir(h.Root()))))

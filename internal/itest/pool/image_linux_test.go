@@ -35,7 +35,7 @@ var (
 			return err
 		}
 		web := h.Jail("web")
-		if err := web.Create(ctx, ioc.CreateOptions{Release: base, Properties: map[string]string{"notes": "first", "quota": "1G", "compression": "on"}}); err != nil {
+		if err := web.Create(ctx, ioc.CreateOptions{Release: base, Properties: map[string]string{"notes": "first", "quota": "1G", "compression": "on", "zfs.atime": "off"}}); err != nil {
 			return err
 		}
 		for _, n := range []string{"one", "two"} {

@@ -32,19 +32,12 @@ func pictureOf(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var lines []string
-	for _, args := range [][]string{{"type,origin,mounted"}, {"-s", "local,received", "all"}} {
-		args = append([]string{"get", "-Hp", "-r", "-o", "name,property,value"}, args...)
-		out, err := exec.Command("zfs", append(args, place.Root)...).CombinedOutput()
-		if err != nil {
-			return "", fmt.Errorf("%w: %s", err, out)
-		}
-		for line := range strings.Lines(string(out)) {
-			// A limit that was taken away is none, and stays in the list.
-			if !strings.HasPrefix(line, place.Root+"/trash\t") && !strings.HasSuffix(line, "quota\t0\n") && !strings.HasSuffix(line, "reservation\t0\n") {
-				lines = append(lines, strings.ReplaceAll(strings.ReplaceAll(line, place.Root, "ROOT"), dir, "DIR"))
-			}
-		}
+	lines, err := everyProperty(place.Root)
+	if err != nil {
+		return "", err
+	}
+	for i, line := range lines {
+		lines[i] = strings.ReplaceAll(strings.ReplaceAll(line, place.Root, "ROOT"), dir, "DIR")
 	}
 	for _, sub := range []string{"jails", "releases"} {
 		top := filepath.Join(dir, sub)
@@ -64,6 +57,35 @@ func pictureOf(dir string) (string, error) {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, ""), nil
+}
+
+// room are the properties that change by themselves: what ZFS counts, which it writes down some seconds late, and of all of the pool.
+const room = " available used referenced compressratio refcompressratio usedbysnapshots usedbydataset usedbychildren usedbyrefreservation" +
+	" written logicalused logicalreferenced "
+
+// everyProperty is what ZFS keeps of a file system and of all that is below it, each property with its value and who has set it. Left
+// out are room, what tells two pools apart to which the same was done, and the trash, which is there from its first use on.
+func everyProperty(root string) (lines []string, err error) {
+	out, err := exec.Command("zfs", "get", "-Hp", "-r", "-o", "name,property,value,source", "all", root).CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		switch {
+		case len(f) != 4:
+			return nil, fmt.Errorf("zfs get says %q", line)
+		case f[0] == root+"/trash", strings.Contains(room+"guid creation createtxg objsetid snapshots_changed ", " "+f[1]+" "):
+			continue
+		case strings.Contains(" quota reservation refquota refreservation ", " "+f[1]+" ") && f[2] == "0":
+			f[3] = "" // a limit cannot be inherited: one that was taken away is none, and set
+		}
+		if from, ok := strings.CutPrefix(f[3], "inherited from "); ok && from != root && !strings.HasPrefix(from, root+"/") {
+			f[3] = "inherited from above"
+		}
+		lines = append(lines, strings.Join(f, "\t")+"\n")
+	}
+	return lines, nil
 }
 
 var moment = regexp.MustCompile(` [0-9a-f]{12} \d{4}-\d\d-\d\dT[0-9:.]+|20\d\d[0-9T:Z.-]+`)
