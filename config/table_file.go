@@ -6,9 +6,12 @@ func files() []Property {
 		{Name: "basejail", Type: Bool, Default: "no", Help: "the jail mounts its base system from the release at each start"},
 		{Name: "basejail_type", Default: "nullfs", Help: "how: nullfs or zfs"},
 	})
-	all = append(all, group(topicFiles, Later, Later, "ioc gives no datasets to jails", []Property{
-		{Name: "jail_zfs", Type: Bool, Default: "no", Help: "the jail may manage datasets"},
-		{Name: "jail_zfs_dataset", Type: List, Help: "the datasets that it may manage"},
+	all = append(all, group(topicFiles, Never, Later, "it takes FreeBSD, or OpenZFS 2.2's zoned name spaces, which ioc does not use", []Property{
+		{Name: "jail_zfs", Type: Bool, Default: "no", Help: "the jail's root manages ZFS file systems of its own"},
+		{Name: "jail_zfs_dataset", Type: List, Help: "those file systems, which have to have jailed=on"},
+	})...)
+	all = append(all, group(topicFiles, Never, Never, "the file system's own property mountpoint says where a jail sees it", []Property{
+		{Name: "jail_zfs_mountpoint", Help: "where iocage lets jail_zfs_dataset be mounted"},
 	})...)
 	all = append(all, group(topicFiles, Never, Later, "on Linux a jail always has a small /dev of its own", []Property{
 		{Name: "devfs_ruleset", Default: "4", Help: "the devices that the jail sees: a ruleset of devfs.rules(5)"},

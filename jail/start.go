@@ -110,6 +110,11 @@ func (k *Keeper) start(name Name, properties map[string]string, first func(event
 		if err != nil {
 			return sandbox.State{}, err
 		}
+		shared, err := k.share(s.Context(), &i, spec.ID)
+		if err != nil {
+			return sandbox.State{}, err
+		}
+		plan.After = append(plan.After, shared...)
 		if err := sayUnused(s, &i); err != nil {
 			return sandbox.State{}, err
 		}

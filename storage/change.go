@@ -39,6 +39,14 @@ type Tuned struct {
 	Source string // "local", "default", "inherited from tank/ioc": in the driver's words
 }
 
+// Sharer is implemented by drivers whose file systems can be managed from inside of a jail.
+type Sharer interface {
+	// Share plans that the root of the jail d manages file systems, by the names that the driver has for them, as long as the jail runs,
+	// which the kernel calls guest. The effects are applied when the jail is there, and undone before it is not. What this host cannot do is
+	// fault.NotSupported; a file system that is not set apart for jails is refused.
+	Share(ctx context.Context, d Dataset, guest string, names []string) (Change, error)
+}
+
 // Surveyor is implemented by drivers that measure all datasets as quickly as one.
 type Surveyor interface {
 	// Survey gives what Usage gives, and how many snapshots Snapshots gives, of all datasets of a kind by their names. One that

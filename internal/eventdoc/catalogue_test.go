@@ -57,6 +57,7 @@ func catalogue() []events.Payload {
 		&zfs.Rename{},
 		&zfs.Rollback{},
 		&zfs.Settle{},
+		&zfs.Share{},
 		&zfs.Show{},
 		&zfs.Snapshot{},
 		&zfs.Stage{},

@@ -26,6 +26,7 @@ var (
 	_ storage.Glancer  = (*Driver)(nil)
 	_ storage.Surveyor = (*Driver)(nil)
 	_ storage.Streamer = (*Driver)(nil)
+	_ storage.Sharer   = (*Driver)(nil)
 )
 
 // Find says which ZFS file system is mounted at dir, or, for a name without a slash in front, where
@@ -92,6 +93,7 @@ func Register(r *events.Registry) {
 	events.Register[Clear](r, "zfs.clear.v1")
 	events.Register[Show](r, "zfs.show.v1")
 	events.Register[Tune](r, "zfs.tune.v1")
+	events.Register[Share](r, "zfs.share.v1")
 	events.Register[Receive](r, "zfs.receive.v1")
 	events.Register[Advance](r, "zfs.advance.v1")
 	events.Register[WriteFile](r, "zfs.writefile.v1")
