@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"slices"
@@ -64,20 +65,22 @@ func newOutside(t *testing.T) *outside {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = o.ns.Close() })
-	veth := netlink.NewVeth(netlink.LinkAttrs{Name: "uplink", TxQLen: -1})
-	veth.PeerName, veth.PeerNamespace = "eth0", netlink.NsFd(o.ns.Fd())
+	o.connect(t, "uplink", []string{"198.51.100.1/24", "fd00:51::1/64"}, []string{"198.51.100.2/24", "fd00:51::2/64"})
+	return o
+}
+
+// connect gives the host an interface to the machine, with addresses of both.
+func (o *outside) connect(t *testing.T, name string, ours, theirs []string) {
+	t.Helper()
+	veth := netlink.NewVeth(netlink.LinkAttrs{Name: name, TxQLen: -1})
+	veth.PeerName, veth.PeerNamespace = "to"+name, netlink.NsFd(o.ns.Fd())
 	if err := netlink.LinkAdd(veth); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = netlink.LinkDel(veth) })
-	err = errors.Join(
-		configure("uplink", "198.51.100.1/24", "fd00:51::1/64"),
-		o.do(func() error { return configure("eth0", "198.51.100.2/24", "fd00:51::2/64") }),
-	)
-	if err != nil {
+	if err := errors.Join(configure(name, ours...), o.do(func() error { return configure("to"+name, theirs...) })); err != nil {
 		t.Fatal(err)
 	}
-	return o
 }
 
 func configure(name string, addresses ...string) error {
@@ -252,6 +255,81 @@ func TestNetworkTranslated(t *testing.T) {
 	same(t, n.root, world)
 }
 
+// TestNetworkOpensNothing has the host between two networks, to which it is no router: it becomes none for a jail's sake, and
+// other machines that send it what is for the jail reach nothing but the ports that lead there.
+func TestNetworkOpensNothing(t *testing.T) {
+	n := network(t)
+	o := newOutside(t)
+	o.serve(t)
+	far := &outside{}
+	if err := away(func() (err error) {
+		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
+			far.ns, err = os.Open("/proc/thread-self/ns/net")
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer far.ns.Close()
+	far.connect(t, "uplink2", []string{"203.0.113.1/24", "fd00:52::1/64"}, []string{"203.0.113.2/24", "fd00:52::2/64"})
+	for _, m := range []struct {
+		where *outside
+		by    []string
+	}{{o, []string{"198.51.100.1", "fd00:51::1"}}, {far, []string{"203.0.113.1", "fd00:52::1"}}} {
+		if err := m.where.do(func() error {
+			for _, by := range m.by {
+				if err := netlink.RouteAdd(&netlink.Route{Gw: net.ParseIP(by)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const four = "/proc/sys/net/ipv4/ip_forward"
+	was, err := os.ReadFile(four)
+	if err == nil {
+		err = os.WriteFile(four, []byte("0"), 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.WriteFile(four, was, 0) //nolint:errcheck // of a namespace of the tests' own
+	rules, switches := tables(t), forwarding(t)
+	n.create("web", "vnet=yes", "interfaces=eth0:"+n.bridgeName(), "ip4_addr=auto", "ip6_addr=auto", "nat=yes", "nat_forwards=tcp(80:8080)", "exec_start="+serves)
+	n.start("web")
+	info, err := n.Jail("web").Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reached := []string{"203.0.113.1:8080", "[fd00:52::1]:8080"}
+	missed := []string{"198.51.100.2:80", "[fd00:51::2]:80"}
+	for _, a := range info.Addresses {
+		missed = append(missed, netip.AddrPortFrom(a.Addr(), 80).String())
+	}
+	for _, address := range reached {
+		if text, err := get(far, address, "/hosts"); err != nil || !strings.Contains(text, " web") {
+			t.Errorf("%s: got %q, %v", address, text, err)
+		}
+	}
+	for _, address := range missed {
+		if text, err := get(far, address, "/hosts"); err == nil {
+			t.Errorf("%s: got %q", address, text)
+		}
+	}
+	for _, address := range []string{"198.51.100.2", "[fd00:51::2]"} {
+		n.reaches("web", "wget", "-q", "-O", "-", "http://"+address+"/")
+	}
+	n.stop("web")
+	if now := tables(t); now != rules {
+		t.Errorf("rules are left:\n%s, before\n%s", now, rules)
+	}
+	if now := forwarding(t); now != switches {
+		t.Errorf("the host's switches say %q, before %q", now, switches)
+	}
+}
+
 // TestNetworkApart keeps one jail from the others on its bridge, and not from the host.
 func TestNetworkApart(t *testing.T) {
 	n := network(t)
@@ -305,9 +383,9 @@ func TestNetworkApartPastTheHost(t *testing.T) {
 	n := network(t)
 	bridge := n.bridgeName()
 	n.create("alone", "vnet=yes", "interfaces=eth0::"+bridge, "ip4_addr=auto", "ip6_addr=auto", "nat=yes")
-	n.create("web", "vnet=yes", "interfaces=eth0:"+bridge, "ip4_addr=auto", "ip6_addr=auto", "nat=yes")
+	n.create("web", "vnet=yes", "interfaces=eth0:"+bridge, "ip4_addr=auto", "ip6_addr=auto")
 	rules := tables(t)
-	n.create("far", "vnet=yes", "interfaces=eth0:"+strings.Replace(bridge, "br", "bf", 1), "ip4_addr=auto", "nat=yes")
+	n.create("far", "vnet=yes", "interfaces=eth0:"+strings.Replace(bridge, "br", "bf", 1), "ip4_addr=auto")
 	o := newOutside(t)
 	o.serve(t)
 	n.start("alone")

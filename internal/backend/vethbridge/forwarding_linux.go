@@ -6,7 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
@@ -77,12 +82,66 @@ func (f *Forwarding) Do(ctx context.Context) error {
 					return failed("set", "how the host listens to routers", err)
 				}
 			}
+			if err := f.fence(kind); err != nil {
+				return rulesFailed("keep", "the host from passing on what is not of jails", err)
+			}
 			if err := writeSysctl(forwardSwitch(kind), "1"); err != nil {
 				return failed("set", forwardSwitch(kind), err)
 			}
 		}
 		return nil
 	})
+}
+
+// fenceTable holds, of each kind, the rule that keeps a host which was no router from being one for others than jails.
+const fenceTable = "ioc_forward"
+
+func family(kind string) nftables.TableFamily {
+	if kind == "6" {
+		return nftables.TableFamilyIPv6
+	}
+	return nftables.TableFamilyIPv4
+}
+
+// fence lets a host that passes packets on for the sake of jails only pass on what comes from a bridge or goes to one. A host
+// that did so before goes on as it was.
+func (f *Forwarding) fence(kind string) error {
+	text, err := os.Readlink(f.old(kind))
+	if err != nil || strings.HasPrefix(text, "1") {
+		return err
+	}
+	c, err := nftables.New()
+	if err != nil {
+		return err
+	}
+	table := &nftables.Table{Family: family(kind), Name: fenceTable}
+	c.AddTable(table)
+	c.DelTable(table) // the one of another jail, in the same transaction
+	c.AddTable(table)
+	chain := c.AddChain(&nftables.Chain{
+		Name: "forward", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
+	})
+	c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: slices.Concat(
+		isNoBridge(metaIIFKind), isNoBridge(metaOIFKind), []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}},
+	)})
+	return c.Flush()
+}
+
+// unfence takes the rule away.
+func unfence(kind string) error {
+	c, err := nftables.New()
+	if err != nil {
+		return err
+	}
+	all, err := c.ListTablesOfFamily(family(kind))
+	if err != nil {
+		return ignore(err, unix.ENOENT)
+	}
+	if !slices.ContainsFunc(all, func(t *nftables.Table) bool { return t.Name == fenceTable }) {
+		return nil
+	}
+	c.DelTable(&nftables.Table{Family: family(kind), Name: fenceTable})
+	return ignore(c.Flush(), unix.ENOENT)
 }
 
 func acceptRA(nic string) string { return "/proc/sys/net/ipv6/conf/" + nic + "/accept_ra" }
@@ -132,6 +191,9 @@ func (f *Forwarding) restore(kind string) error {
 		if before[0] != "1" {
 			if err := writeSysctl(forwardSwitch(kind), before[0]); err != nil {
 				return fault.New("set", kindOf(err), forwardSwitch(kind), bare(err))
+			}
+			if err := unfence(kind); err != nil {
+				return failed("remove", "rules of forwarding", err)
 			}
 		}
 		for _, nic := range before[1:] {

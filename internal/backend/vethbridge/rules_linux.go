@@ -192,6 +192,31 @@ func leavesElsewhere(name string) []expr.Any {
 	return []expr.Any{&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1}, differs(interfaceName(name))}
 }
 
+func comesElsewhere(name string) []expr.Any {
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, differs(interfaceName(name))}
+}
+
+// NFT_META_IIFKIND and NFT_META_OIFKIND of linux/netfilter/nf_tables.h: what kind of interface it is.
+const (
+	metaIIFKind expr.MetaKey = 26
+	metaOIFKind expr.MetaKey = 27
+)
+
+// isNoBridge matches packets whose interface, the one that key names, is no bridge.
+func isNoBridge(key expr.MetaKey) []expr.Any {
+	return []expr.Any{&expr.Meta{Key: key, Register: 1}, differs(interfaceName("bridge"))}
+}
+
+// isNew matches packets that begin a connection. The number is NF_CT_STATE_BIT(IP_CT_NEW).
+func isNew() []expr.Any {
+	const begins = 1 << 3
+	return []expr.Any{
+		&expr.Ct{Key: expr.CtKeySTATE, Register: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(begins), Xor: make([]byte, 4)},
+		differs(make([]byte, 4)),
+	}
+}
+
 // toHost matches packets for any address of the host.
 func toHost() []expr.Any {
 	return []expr.Any{
@@ -200,17 +225,20 @@ func toHost() []expr.Any {
 	}
 }
 
-// wasForwarded matches connections whose destination was changed. The number is IPS_DST_NAT of
-// linux/netfilter/nf_conntrack_common.h.
-func wasForwarded() []expr.Any {
-	const changed = 1 << 5
-	mask := binaryutil.NativeEndian.PutUint32(changed)
+// destination is IPS_DST_NAT of linux/netfilter/nf_conntrack_common.h.
+const destination = 1 << 5
+
+// changed loads whether a connection's destination was.
+func changed() []expr.Any {
 	return []expr.Any{
 		&expr.Ct{Key: expr.CtKeySTATUS, Register: 1},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: mask, Xor: make([]byte, 4)},
-		equal(mask),
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(destination), Xor: make([]byte, 4)},
 	}
 }
+
+// wasForwarded matches connections whose destination was changed, and wasNotForwarded all others.
+func wasForwarded() []expr.Any    { return append(changed(), differs(make([]byte, 4))) }
+func wasNotForwarded() []expr.Any { return append(changed(), equal(make([]byte, 4))) }
 
 // mark adds a mark to a packet's.
 func mark(bit uint32) []expr.Any {

@@ -121,11 +121,17 @@ func (t *Translate) rules() *ruleset {
 	arriving := chain{hook: hook("prerouting", nftables.ChainHookPrerouting, nftables.ChainPriorityNATDest)}
 	local := chain{hook: hook("output", nftables.ChainHookOutput, nftables.ChainPriorityNATDest)}
 	leaving := chain{hook: hook("postrouting", nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource)}
+	passing := chain{hook: nftables.Chain{
+		Name: "forward", Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
+	}}
 	masquerade := []expr.Any{&expr.Masq{}}
 	if t.NAT {
 		for _, h := range t.lease.Got {
 			a := h.Address.Addr()
 			leaving.rules = append(leaving.rules, slices.Concat(ofKind(a), from(a), leavesElsewhere(t.Bridges[h.Interface]), masquerade))
+			// Who sends the host what is for the jail's own address, which others are not to know, gets nowhere.
+			passing.rules = append(passing.rules, slices.Concat(ofKind(a), comesElsewhere(t.Bridges[h.Interface]), to(a), isNew(), wasNotForwarded(),
+				[]expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}))
 		}
 	}
 	for _, h := range t.targets() {
@@ -139,7 +145,7 @@ func (t *Translate) rules() *ruleset {
 			leaving.rules = append(leaving.rules, slices.Concat(ofKind(a), fromNetwork(h.Address), to(a), wasForwarded(), masquerade))
 		}
 	}
-	return &ruleset{family: nftables.TableFamilyINet, table: t.Table, suffix: suffixOf(t.Jail, t.Token), chains: []chain{arriving, local, leaving}}
+	return &ruleset{family: nftables.TableFamilyINet, table: t.Table, suffix: suffixOf(t.Jail, t.Token), chains: []chain{arriving, local, passing, leaving}}
 }
 
 // Undo removes the rules and lets the ports go.
