@@ -48,6 +48,7 @@ func write(path, previous string, data []byte, perm fs.FileMode) (err error) {
 		return fmt.Errorf("replace %s: %w", path, err)
 	}
 	defer func() {
+		err = errors.Join(err, f.Close())
 		if err != nil { // it has its final name otherwise, or is still there to be removed
 			err = errors.Join(fmt.Errorf("replace %s: %w", path, err), removeIfThere(f.Name()))
 		}
@@ -63,10 +64,12 @@ func write(path, previous string, data []byte, perm fs.FileMode) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return SyncDir(filepath.Dir(path))
+	// zfs-fuse does nothing when a directory is to be synced; with any file it writes down what was renamed before. Elsewhere
+	// nothing is left to be written then.
+	return errors.Join(SyncDir(filepath.Dir(path)), f.Sync())
 }
 
-// fill writes and closes f. Permissions come before the sync, so that the file never has its final
+// fill writes f. Permissions come before the sync, so that the file never has its final
 // name with permissions that are not on the disk.
 func fill(f *os.File, data []byte, perm fs.FileMode) error {
 	_, err := f.Write(data)
@@ -76,7 +79,7 @@ func fill(f *os.File, data []byte, perm fs.FileMode) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	return err
 }
 
 // keep makes previous another name of the file at path. link(2) refuses an existing name, so the

@@ -147,9 +147,8 @@ func Destroy(name string) error {
 //go:embed preload/zfs-fuse.c
 var preload string
 
-// serve starts the daemon, which ends with this process, and makes the pool.
+// serve starts the daemon and makes the pool.
 func serve() error {
-	repair := filepath.Join(dir, "zfs-fuse.so")
 	source := repair + ".c"
 	if err := os.WriteFile(source, []byte(preload), 0o600); err != nil {
 		return err
@@ -157,33 +156,8 @@ func serve() error {
 	if err := command("cc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", repair, source); err != nil {
 		return err
 	}
-	daemon := exec.Command("zfs-fuse", "--no-daemon", "--no-kstat-mount")
-	daemon.Env = append(os.Environ(), "LD_PRELOAD="+repair)
-	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	log, err := os.Create(filepath.Join(dir, "zfs-fuse.log"))
-	if err != nil {
+	if err := launch(); err != nil {
 		return err
-	}
-	daemon.Stdout, daemon.Stderr = log, log
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the kernel counts the thread as the parent; it must not end before the process
-		started <- daemon.Start()
-		select {}
-	}()
-	if err := <-started; err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		c, err := net.Dial("unix", socket)
-		if err == nil {
-			_ = c.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log.Name())
-			return fmt.Errorf("zfs-fuse does not answer: %w: %s", err, text)
-		}
 	}
 	image := filepath.Join(dir, "pool.img")
 	f, err := os.Create(image)
@@ -193,18 +167,102 @@ func serve() error {
 	if err := errors.Join(f.Truncate(8<<30), f.Close()); err != nil {
 		return err
 	}
-	probe := filepath.Join(dir, "probe")
 	err = command("zpool", "create", "-m", "none", pool, image)
 	if err == nil {
 		err = command("zfs", "create", "-o", "mountpoint="+probe, pool+"/probe")
 	}
-	go watch(daemon.Process, probe)
+	daemon.watched()
 	return err
+}
+
+// repair is loaded into zfs-fuse, and probe is a file system that answers if it does.
+const (
+	repair = dir + "/zfs-fuse.so"
+	probe  = dir + "/probe"
+)
+
+// daemon is the zfs-fuse that serves the pool. What changes it is not called at once with anything else here.
+var daemon server //nolint:gochecknoglobals // one for the process
+
+type server struct {
+	cmd *exec.Cmd
+	end chan struct{} // closed when it is to end
+}
+
+func (s *server) watched() {
+	s.end = make(chan struct{})
+	go watch(s.cmd, s.end)
+}
+
+// Cut lets the power of the pool go, and come again: what zfs-fuse has not written yet is gone, and its file systems are
+// mounted anew. Nobody else may use the pool meanwhile.
+func Cut() error {
+	close(daemon.end)
+	if err := daemon.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	_ = daemon.cmd.Wait() // it was killed
+	text, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if strings.HasPrefix(f[2], "fuse") && (f[0] == pool || strings.HasPrefix(f[0], pool+"/")) {
+			_ = unix.Unmount(f[1], unix.MNT_DETACH) // what is mounted in another one goes with that, and has no way to it
+		}
+	}
+	if err := errors.Join(os.Remove(socket), launch()); err != nil {
+		return err
+	}
+	if command("zpool", "list", pool) != nil { // it is no longer noted as imported
+		if err := command("zpool", "import", "-f", "-d", dir, pool); err != nil {
+			return err
+		}
+	}
+	err = command("zfs", "mount", "-a")
+	daemon.watched()
+	return err
+}
+
+// Settle writes to the pool all that it was told.
+func Settle() error { return command("zfs", "set", "ioc:settled="+time.Now().String(), pool+"/probe") }
+
+// launch starts the daemon, which ends with this process, and waits until it answers.
+func launch() error {
+	cmd := exec.Command("zfs-fuse", "--no-daemon", "--no-kstat-mount")
+	cmd.Env = append(os.Environ(), "LD_PRELOAD="+repair)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	log, err := os.Create(filepath.Join(dir, "zfs-fuse.log"))
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // the kernel counts the thread as the parent; it must not end before the process
+		started <- cmd.Start()
+		select {}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		c, err := net.Dial("unix", socket)
+		if err == nil {
+			daemon.cmd = cmd
+			return c.Close()
+		}
+		if time.Now().After(deadline) {
+			text, _ := os.ReadFile(log.Name())
+			return fmt.Errorf("zfs-fuse does not answer: %w: %s", err, text)
+		}
+	}
 }
 
 // watch ends a daemon that answers nobody. What waits for it fails then, which it would not otherwise: not even SIGKILL
 // ends a process that waits for FUSE.
-func watch(daemon *os.Process, probe string) {
+func watch(cmd *exec.Cmd, end <-chan struct{}) {
 	for {
 		answered := make(chan error, 1)
 		go func() {
@@ -212,21 +270,31 @@ func watch(daemon *os.Process, probe string) {
 			answered <- errors.Join(unix.Statfs(probe, &st), command("zfs", "get", "-H", "name", pool+"/probe"))
 		}()
 		select {
+		case <-end:
+			return
 		case err := <-answered:
+			select {
+			case <-end:
+				return
+			default:
+			}
 			if err == nil {
-				time.Sleep(5 * time.Second)
+				select {
+				case <-end:
+					return
+				case <-time.After(5 * time.Second):
+				}
 				continue
 			}
 			fmt.Fprintln(os.Stderr, "zfs-fuse:", err)
-			if state, err := daemon.Wait(); err == nil {
-				fmt.Fprintln(os.Stderr, "zfs-fuse:", state)
-			}
+			_ = cmd.Wait() // the state says how it ended
+			fmt.Fprintln(os.Stderr, "zfs-fuse:", cmd.ProcessState)
 			text, _ := os.ReadFile(filepath.Join(dir, "zfs-fuse.log"))
 			fmt.Fprintf(os.Stderr, "%s", text)
 		case <-time.After(time.Minute):
 			fmt.Fprintln(os.Stderr, "zfs-fuse has not answered for a minute; it is ended, and the tests that wait for it fail")
 		}
-		_ = daemon.Kill()
+		_ = cmd.Process.Kill()
 		return
 	}
 }
