@@ -48,7 +48,8 @@ func decompress(r *input) (tar io.Reader, format string, end func(), err error) 
 		format = "tar"
 		tar, end = readAhead(r, in)
 	default:
-		err = fault.New("", fault.Invalid, "", errors.New("it is no tar archive, plain or compressed by gzip, xz, zstd or bzip2"))
+		err = fault.New("", fault.Invalid, "", errors.New("it is no tar archive, plain or compressed by gzip, xz, zstd or bzip2")).
+			WithRemedy("name an archive of a root file system")
 	}
 	return tar, format, end, err
 }

@@ -72,7 +72,7 @@ var errStalled = errors.New("stalled")
 
 // attempt asks once for what is missing. current: what is there is what the server has.
 func (g *getting) attempt(ctx context.Context) (current bool, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, watched{}, true))
 	defer cancel(nil)
 	w := newWatch(positive(g.Stall, defaultStall), positive(g.Pace, defaultPace), func() { cancel(errStalled) })
 	defer w.pause()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -360,5 +361,38 @@ func TestPrune(t *testing.T) {
 	prune(later, false)
 	if all := files(t, c); len(all) > 0 {
 		t.Errorf("left %q", all)
+	}
+}
+
+// TestPatient: requests that are none of Get's end, too, when nothing comes.
+func TestPatient(t *testing.T) {
+	content := random(100_000)
+	s, c := serve(t, content), cache(t)
+	c.Stall, c.Pace = 20*time.Millisecond, 1<<20
+	client := &http.Client{Transport: c.Patient(s.Client().Transport)}
+	defer client.CloseIdleConnections()
+	read := func() ([]byte, error) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		defer resp.Body.Close()
+		return io.ReadAll(resp.Body)
+	}
+	silent := func(_ http.ResponseWriter, r *http.Request, _ http.Handler) { <-r.Context().Done() }
+	for name, plan := range map[string]func(http.ResponseWriter, *http.Request, http.Handler){"silent": silent, "stops": hang(1000)} {
+		s.fail(plan)
+		if _, err := read(); !errors.Is(err, fault.Timeout) || len(fault.Remedies(err)) == 0 {
+			t.Errorf("%s: %v, want timeout and a remedy", name, err)
+		}
+	}
+	c.Stall = time.Minute
+	client.Transport = c.Patient(s.Client().Transport)
+	if got, err := read(); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("the next one: %d bytes, %v", len(got), err)
 	}
 }

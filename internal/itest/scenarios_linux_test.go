@@ -227,6 +227,9 @@ func all() []scenario {
 		{name: "fetch-image-first", sample: true, from: empty, last: layersAreWhole, op: func(h *ioc.Host, dir string) eventstest.Operation {
 			return eventstest.Run(h.Fetch(ioc.FetchOptions{Name: base, From: pushes(dir, "image")}))
 		}},
+		{name: "fetch-web", sample: true, from: empty, op: func(h *ioc.Host, dir string) eventstest.Operation {
+			return eventstest.Run(h.Fetch(ioc.FetchOptions{Name: base, From: publish(dir, "") + "/root.tar.gz"}))
+		}},
 		{name: "fetch-update", from: empty, before: fetches, op: func(h *ioc.Host, dir string) eventstest.Operation {
 			return eventstest.Run(h.UpdateRelease("alpine-3.21", publish(dir, strings.Repeat("\x00", 512))))
 		}},

@@ -47,7 +47,7 @@ var (
 	longID  = regexp.MustCompile(`\b[a-z2-7]{26}\b`)
 	token   = regexp.MustCompile(`(ioc-)?(ROOTID-[a-z0-9_-]+)\.[0-9a-f]{8}\b`)
 	again   = regexp.MustCompile(`\+[0-9a-f]{8}\b`)
-	server  = regexp.MustCompile(`oci://127\.0\.0\.1:[0-9]+`)
+	server  = regexp.MustCompile(`(oci|http)://127\.0\.0\.1:[0-9]+`)
 	instant = regexp.MustCompile(`\b20\d\d-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)`)
 )
 
@@ -60,7 +60,7 @@ func (w *world) plain(s string) string {
 	s = token.ReplaceAllString(s, "$1$2.TOKEN")
 	s = again.ReplaceAllString(s, "+TOKEN")
 	s = chosenTCP.ReplaceAllString(s, "tcp${1}PORT")
-	s = server.ReplaceAllString(s, "oci://SERVER")
+	s = server.ReplaceAllString(s, "$1://SERVER")
 	s = instant.ReplaceAllString(s, "TIME")
 	return longID.ReplaceAllStringFunc(s, func(id string) string {
 		if w.names[id] == "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"os"
 	"strings"
@@ -226,11 +227,28 @@ func (r *registry) keychain() authn.Keychain {
 	return authn.DefaultKeychain
 }
 
+// transport is patient, but not for ever: the library waits for an answer as long as its context lives.
 func (r *registry) transport() http.RoundTripper {
 	if r.o.Client != nil {
-		return r.o.Client
+		return noPages{r.o.Cache.Patient(r.o.Client)}
 	}
-	return http.DefaultTransport
+	return noPages{r.o.Cache.Patient(http.DefaultTransport)}
+}
+
+// noPages fails where a web page comes instead of a part of an image: proxies do that to strangers.
+type noPages struct{ http.RoundTripper }
+
+// RoundTrip is http.RoundTripper's.
+func (t noPages) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(req.URL.Path, "/manifests/") && !strings.Contains(req.URL.Path, "/blobs/") {
+		return resp, err
+	}
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "text/html" {
+		return resp, nil
+	}
+	return nil, errors.Join(fault.New("download", fault.Unavailable, req.URL.Redacted(), errors.New("the registry answered with a web page")).
+		WithRemedy("look at the name, and at HTTPS_PROXY if there is a proxy"), resp.Body.Close())
 }
 
 // classify says what kind of failure a registry's is.
@@ -239,8 +257,13 @@ func (r *registry) classify(err error) error {
 		return err
 	}
 	bad, ok := errors.AsType[*transport.Error](err)
-	if !ok {
-		return fault.New("", fault.Unavailable, r.ref.Name(), err)
+	switch {
+	case ok:
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fault.New("", fault.Unavailable, r.ref.Name(), errors.New("the connection was cut")).WithRemedy("try again")
+	default: // what came is nothing that a registry says, or nothing came
+		return fault.New("", fault.Unavailable, r.ref.Name(), err).
+			WithRemedy("look at the name, at the network, and at HTTPS_PROXY if there is a proxy")
 	}
 	status := fmt.Errorf("the registry answered %d %s", bad.StatusCode, http.StatusText(bad.StatusCode))
 	for _, d := range bad.Errors {

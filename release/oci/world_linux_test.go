@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,6 +100,7 @@ type host struct {
 	*httptest.Server
 	t      *testing.T
 	before func(w http.ResponseWriter, r *http.Request) bool // answers instead, if it says so
+	mu     sync.Mutex
 	asked  []string
 }
 
@@ -108,7 +110,9 @@ func newHost(t *testing.T) *host {
 	h := &host{t: t}
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
 		h.asked = append(h.asked, r.Method+" "+r.URL.Path)
+		h.mu.Unlock()
 		if h.before == nil || !h.before(w, r) {
 			inner.ServeHTTP(w, r)
 		}

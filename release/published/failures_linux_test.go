@@ -21,6 +21,17 @@ import (
 	"github.com/libioc/ioc/release/published"
 )
 
+// Every failure of every download is a test, and after each the next fetch succeeds without any hand work. Here are the publishers,
+// an archive on the web and a registry:
+//
+//	404, 403, 502, a web page, cut, stalled, another file, empty   TestFailures, of an index and of an archive
+//	Ctrl-C                                                         TestInterrupted, at every event
+//	no space                                                       TestDiskFull, while it is downloaded and while it is unpacked
+//	kill -9                                                        fetch-published, fetch-web and fetch-image of the crash matrix
+//
+// Packages of Debian and Ubuntu are downloaded by apt: what it says of a failure is release/bootstrap's TestJudge,
+// and a kill the crash matrix's fetch-bootstrap.
+
 // TestFailures: every source fails in every way, says which, leaves nothing but downloads, and the next fetch is
 // as if nothing had been.
 func TestFailures(t *testing.T) {
@@ -49,7 +60,7 @@ func TestFailures(t *testing.T) {
 			}
 		}
 	}
-	for _, l := range layouts(t) {
+	for _, l := range append(layouts(t), others(t)...) {
 		for _, f := range []struct {
 			name string
 			do   func(content string) http.HandlerFunc
@@ -67,6 +78,7 @@ func TestFailures(t *testing.T) {
 		} {
 			for what, path := range map[string]string{"index": l.index, "archive": l.archive} {
 				t.Run(l.name+"/"+what+"/"+f.name, func(t *testing.T) {
+					t.Parallel()
 					p, s := newPlace(t, t.TempDir()), serve(t, l.files)
 					if f.name == "stalled" {
 						p.cache.Stall, p.cache.Pace = 20*time.Millisecond, 1<<20
@@ -86,6 +98,9 @@ func TestFailures(t *testing.T) {
 					if i, err := p.fetch(t, l.address, s.URL); err != nil || i.Title != l.title {
 						t.Errorf("the next one: %+v, %v", i, err)
 					}
+					if at, _ := s.from.Load(l.archive); f.name == "cut" && what == "archive" && at == "" {
+						t.Error("the next one began anew")
+					}
 				})
 			}
 		}
@@ -94,35 +109,46 @@ func TestFailures(t *testing.T) {
 
 // TestInterrupted: whoever breaks it off, at whatever event, leaves nothing but downloads.
 func TestInterrupted(t *testing.T) {
-	l := layouts(t)[0]
-	for n, left := 1, true; left; n++ {
-		p, s := newPlace(t, t.TempDir()), serve(t, l.files)
-		src, err := published.New(l.address, published.Options{Cache: p.cache, Arch: "amd64", Mirror: s.URL})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		var check eventstest.Checker
-		seen := 0
-		_, err = release.Import(p.disk, release.ImportOptions{Name: "got", Source: src}).Do(ctx, events.WithSink(func(ev *events.Event) {
-			if err := check.Add(*ev); err != nil {
-				t.Error(err)
+	for _, l := range append(layouts(t), others(t)...) {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			for n := 1; interrupted(t, l, n); n++ { //nolint:revive // until it ends before that
 			}
-			if seen++; seen == n {
-				cancel()
-			}
-		}))
-		cancel()
-		if left = err != nil; left {
-			if fault.KindOf(err) != fault.Cancelled {
-				t.Errorf("after %d events: %v", n, err)
-			}
-			p.nothing(t)
-			if _, err := p.fetch(t, l.address, s.URL); err != nil {
-				t.Errorf("after %d events: the next one: %v", n, err)
-			}
-		}
+		})
 	}
+}
+
+// interrupted breaks a fetch off at its nth event, and reports whether it has so many.
+func interrupted(t *testing.T, l layout, n int) bool {
+	t.Helper()
+	p, s := newPlace(t, t.TempDir()), serve(t, l.files)
+	src, err := p.source(l.address, s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var check eventstest.Checker
+	seen := 0
+	_, err = release.Import(p.disk, release.ImportOptions{Name: "got", Source: src}).Do(ctx, events.WithSink(func(ev *events.Event) {
+		if err := check.Add(*ev); err != nil {
+			t.Error(err)
+		}
+		if seen++; seen == n {
+			cancel()
+		}
+	}))
+	if err == nil {
+		return false
+	}
+	if fault.KindOf(err) != fault.Cancelled {
+		t.Errorf("after %d events: %v", n, err)
+	}
+	p.nothing(t)
+	if _, err := p.fetch(t, l.address, s.URL); err != nil {
+		t.Errorf("after %d events: the next one: %v", n, err)
+	}
+	return true
 }
 
 // TestDiskFull: the disk is full while it is downloaded, and while it is unpacked. With room the next fetch goes on.
@@ -130,37 +156,44 @@ func TestDiskFull(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("a disk of its own: needs root")
 	}
-	l := layouts(t)[3]
-	for _, full := range []string{"cache", "root"} {
-		t.Run(full, func(t *testing.T) {
-			dir := t.TempDir()
-			small := filepath.Join(dir, full)
-			if err := os.Mkdir(small, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := unix.Mount("none", small, "tmpfs", 0, "size=256k"); err != nil {
-				t.Skip("a disk of its own: ", err)
-			}
-			t.Cleanup(func() {
-				if err := unix.Unmount(small, unix.MNT_DETACH); err != nil {
-					t.Error(err)
-				}
+	for _, l := range append(layouts(t), others(t)...) {
+		for _, full := range []string{"cache", "root"} {
+			t.Run(l.name+"/"+full, func(t *testing.T) {
+				t.Parallel()
+				diskFull(t, l, full)
 			})
-			p, s := newPlace(t, dir), serve(t, l.files)
-			ballast := filepath.Join(small, "ballast")
-			fill(t, ballast)
-			_, err := p.fetch(t, l.address, s.URL)
-			if !errors.Is(err, fault.NoSpace) {
-				t.Errorf("%v (%v), want no space", err, fault.KindOf(err))
-			}
-			p.nothing(t)
-			if err := os.Remove(ballast); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := p.fetch(t, l.address, s.URL); err != nil {
-				t.Errorf("with room: %v", err)
-			}
-		})
+		}
+	}
+}
+
+func diskFull(t *testing.T, l layout, full string) {
+	t.Helper()
+	dir := t.TempDir()
+	small := filepath.Join(dir, full)
+	if err := os.Mkdir(small, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("none", small, "tmpfs", 0, "size=256k"); err != nil {
+		t.Skip("a disk of its own: ", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(small, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	p, s := newPlace(t, dir), serve(t, l.files)
+	ballast := filepath.Join(small, "ballast")
+	fill(t, ballast)
+	_, err := p.fetch(t, l.address, s.URL)
+	if !errors.Is(err, fault.NoSpace) {
+		t.Errorf("%v (%v), want no space", err, fault.KindOf(err))
+	}
+	p.nothing(t)
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.fetch(t, l.address, s.URL); err != nil {
+		t.Errorf("with room: %v", err)
 	}
 }
 

@@ -187,6 +187,13 @@ func (w *source) Prepare(s events.Step) (release.Source, error) {
 	}
 	var all []release.Archive
 	for i, a := range f.archives {
+		if a.size == 0 { // the index does not say it
+			info, err := os.Stat(paths[i])
+			if err != nil {
+				return nil, err
+			}
+			a.size = info.Size()
+		}
 		all = append(all, release.Archive{
 			Name: a.url, Size: a.size, Digest: "sha256:" + a.sha256,
 			Open: func() (io.ReadCloser, error) { return os.Open(paths[i]) },

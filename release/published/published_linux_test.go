@@ -15,16 +15,20 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/ulikunitz/xz"
 
+	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/events/eventstest"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/backend/overlay"
 	"github.com/libioc/ioc/internal/download"
 	"github.com/libioc/ioc/release"
+	"github.com/libioc/ioc/release/oci"
 	"github.com/libioc/ioc/release/published"
 	"github.com/libioc/ioc/storage"
 )
@@ -141,17 +145,55 @@ func layouts(t *testing.T) []layout {
 	}
 }
 
+// others are servers that are no publisher's: one of any archive, with a sum and without, and a registry with an image of two layers.
+func others(t *testing.T) []layout {
+	any, lower, upper := system(t, "Any Linux", xzip), system(t, "Lower Linux", gz), system(t, "Upper Linux", gz)
+	plain := func(packed string) string {
+		z, err := gzip.NewReader(strings.NewReader(packed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sum(string(text))
+	}
+	config := fmt.Sprintf(`{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:%s","sha256:%s"]}}`, plain(lower), plain(upper))
+	const kind = "application/vnd.oci.image."
+	layer := func(text string) string {
+		return fmt.Sprintf(`{"mediaType":"%slayer.v1.tar+gzip","digest":"sha256:%s","size":%d}`, kind, sum(text), len(text))
+	}
+	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"%[1]smanifest.v1+json","config":{"mediaType":"%[1]sconfig.v1+json","digest":"sha256:%[2]s","size":%[3]d},"layers":[%[4]s,%[5]s]}`,
+		kind, sum(config), len(config), layer(lower), layer(upper))
+	blob := func(text string) string { return "/v2/org/image/blobs/sha256:" + sum(text) }
+	return []layout{
+		{"web", "/root.tar.xz", "/root.tar.xz", "/root.tar.xz", "Any Linux", files{"/root.tar.xz": any}},
+		{"web-sum", "/root.tar.xz#" + sum(any), "/root.tar.xz", "/root.tar.xz", "Any Linux", files{"/root.tar.xz": any}},
+		{"registry", "oci://org/image:1", blob(upper), "/v2/org/image/manifests/1", "Upper Linux", files{
+			"/v2/": "{}", "/v2/org/image/manifests/1": manifest, "/v2/org/image/manifests/sha256:" + sum(manifest): manifest,
+			blob(config): config, blob(lower): lower, blob(upper): upper,
+		}},
+		{"registry-settings", "oci://org/image:1", blob(lower), blob(config), "Upper Linux", files{
+			"/v2/": "{}", "/v2/org/image/manifests/1": manifest, "/v2/org/image/manifests/sha256:" + sum(manifest): manifest,
+			blob(config): config, blob(lower): lower, blob(upper): upper,
+		}},
+	}
+}
+
 // server serves files, or what plan says for a path.
 type server struct {
 	*httptest.Server
 	files files
 	plan  map[string]http.HandlerFunc
+	from  sync.Map // path: from where on it was asked for, the last time
 }
 
 func serve(t *testing.T, f files) *server {
 	t.Helper()
 	s := &server{files: maps.Clone(f), plan: map[string]http.HandlerFunc{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.from.Store(r.URL.Path, r.Header.Get("Range"))
 		if h := s.plan[r.URL.Path]; h != nil {
 			h(w, r)
 			return
@@ -164,6 +206,9 @@ func serve(t *testing.T, f files) *server {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		if strings.HasSuffix(r.URL.Path, "/") {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		}
+		if strings.Contains(r.URL.Path, "/manifests/") {
+			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
 		}
 		w.Header().Set("ETag", `"`+sum(content)+`"`)
 		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(content))
@@ -188,9 +233,21 @@ func newPlace(t *testing.T, dir string) *place {
 	return &place{dir, d, &download.Cache{Dir: filepath.Join(dir, "cache"), Stall: time.Minute, Pace: 1, Attempts: 2, Pause: time.Nanosecond}}
 }
 
+// source is what is at an address: of a publisher, of a registry (oci://PATH), or any (PATH).
+func (p *place) source(address, mirror string) (release.Source, error) {
+	if image, ok := strings.CutPrefix(address, oci.Scheme); ok {
+		return oci.Registry(strings.TrimPrefix(mirror, "http://")+"/"+image, oci.Options{Cache: p.cache, Platform: "linux/amd64", Keychain: authn.NewMultiKeychain()})
+	}
+	if address[0] == '/' {
+		path, sum, _ := strings.Cut(address, "#")
+		return release.Web(p.cache, mirror+path, sum), nil
+	}
+	return published.New(address, published.Options{Cache: p.cache, Arch: "amd64", Mirror: mirror})
+}
+
 func (p *place) fetch(t *testing.T, address, mirror string) (release.Info, error) {
 	t.Helper()
-	src, err := published.New(address, published.Options{Cache: p.cache, Arch: "amd64", Mirror: mirror})
+	src, err := p.source(address, mirror)
 	if err != nil {
 		return release.Info{}, err
 	}
@@ -224,6 +281,34 @@ func TestPublished(t *testing.T) {
 			}
 			if _, err := p.fetch(t, l.address, s.URL); err != nil {
 				t.Errorf("again: %v", err)
+			}
+		})
+	}
+}
+
+// TestProgress: every source says how many bytes of how many have come, and are unpacked.
+func TestProgress(t *testing.T) {
+	for _, l := range append(layouts(t), others(t)...) {
+		t.Run(l.name, func(t *testing.T) {
+			p, s := newPlace(t, t.TempDir()), serve(t, l.files)
+			src, err := p.source(l.address, s.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := map[string]events.Amount{}
+			if _, err := release.Import(p.disk, release.ImportOptions{Name: "got", Source: src}).Do(t.Context(), events.WithSink(func(ev *events.Event) {
+				if a, ok := ev.Detail.(events.Amount); ok && ev.Phase == events.Progress {
+					last[ev.Type()+" "+ev.Key()] = a
+				}
+			})); err != nil {
+				t.Fatal(err)
+			}
+			size := int64(len(l.files[l.archive]))
+			if got, want := last["download.get "+s.URL+l.archive], (events.Amount{Done: size, Total: size, Unit: "bytes"}); got != want {
+				t.Errorf("download: %+v, want %+v; there are %v", got, want, last)
+			}
+			if got := last["release.unpack got"]; got.Done < size || got.Done != got.Total || got.Unit != "bytes" {
+				t.Errorf("unpack: %+v of at least %d bytes", got, size)
 			}
 		})
 	}
