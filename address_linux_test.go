@@ -3,6 +3,7 @@ package ioc_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log"
@@ -19,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/storage"
 )
@@ -82,6 +84,24 @@ func TestCreateFromAnAddress(t *testing.T) {
 	if all, err := h.Releases(t.Context()); err != nil || len(all) > 0 {
 		t.Fatalf("releases after failures: %v, %v", all, err)
 	}
+	// Whatever becomes of the jail, what was fetched for it stays.
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = h.JailGenerator("broken-off").Create(ioc.CreateOptions{Release: storage.Name("oci://" + at)}).Do(ctx, events.WithSink(func(ev *events.Event) {
+		if ev.Type() == "storage.clone" && ev.Phase == events.Begin {
+			cancel()
+		}
+	}))
+	cancel()
+	if fault.KindOf(err) != fault.Cancelled {
+		t.Errorf("a creation that was broken off: %v", err)
+	}
+	if all, err := h.Releases(t.Context()); err != nil || len(all) != 1 || all[0].Broken != nil {
+		t.Errorf("releases after it: %+v, %v", all, err)
+	}
+	if all, err := h.Jails(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("jails after it: %+v, %v", all, err)
+	}
+	server.Close() // from now on nobody needs it
 	for _, jail := range []string{"one", "two"} {
 		if err := create(jail, "oci://"+at); err != nil {
 			t.Fatal(err)
@@ -89,7 +109,6 @@ func TestCreateFromAnAddress(t *testing.T) {
 		if i, err := h.Jail(jail).Info(t.Context()); err != nil || i.Release != "image-1.2" {
 			t.Errorf("%s is made from %q, %v", jail, i.Release, err)
 		}
-		server.Close() // the second one needs it no more
 	}
 	all, err := h.Releases(t.Context())
 	if err != nil || len(all) != 1 || all[0].Source != "oci://"+at || !strings.HasPrefix(all[0].Digest, "sha256:") {

@@ -115,9 +115,15 @@ func (v *verifier) read(text string, key []byte) error {
 		return fault.New("", fault.Denied, "", errors.New("it was made with another key"))
 	}
 	v.signature = sig[len(algorithm)+keyID:]
-	// minisign signs its comment, too, together with the signature.
-	if _, after, ok := strings.Cut(text, "\ntrusted comment: "); ok {
-		comment, _, _ := strings.Cut(after, "\n")
+	// minisign signs its comment, too, together with the signature. signify has none, and does not sign hashes.
+	_, after, ok := strings.Cut(text, "\ntrusted comment:")
+	switch {
+	case !ok && v.hashed != nil:
+		return fault.New("", fault.Corrupt, "", errors.New("its trusted comment is missing"))
+	case !ok && len(lines) != 1:
+		return bad
+	case ok:
+		comment, _, _ := strings.Cut(strings.TrimPrefix(after, " "), "\n")
 		global, err := base64.StdEncoding.DecodeString(lines[len(lines)-1])
 		if err != nil || len(lines) != 2 || !ed25519.Verify(v.key, append(bytes.Clone(v.signature), strings.TrimSuffix(comment, "\r")...), global) {
 			return fault.New("", fault.Corrupt, "", errors.New("its trusted comment is not the one that was signed"))

@@ -112,3 +112,40 @@ func TestSigned(t *testing.T) {
 		})
 	}
 }
+
+// TestCutSignature: of a signature or a key, nothing may lack. Without its comment, minisign's old signature is one of signify's.
+func TestCutSignature(t *testing.T) {
+	const dir = "testdata/signed/"
+	for _, tc := range []struct{ key, sig string }{{"minisign.pub", "system.tar.gz.minisig"}, {"minisign.pub", "legacy.minisig"}, {"signify.pub", "signify.sig"}} {
+		for _, cut := range []string{tc.sig, tc.key} {
+			t.Run(tc.sig+"/"+cut, func(t *testing.T) {
+				text, err := os.ReadFile(dir + cut)
+				if err != nil {
+					t.Fatal(err)
+				}
+				short := filepath.Join(t.TempDir(), cut)
+				whole := bytes.TrimSpace(text)
+				for n := range whole {
+					if lines := bytes.SplitAfter(whole, []byte("\n")); tc.sig == "legacy.minisig" && bytes.Equal(bytes.TrimSpace(whole[:n]), bytes.TrimSpace(bytes.Join(lines[:2], nil))) {
+						continue
+					}
+					if err := os.WriteFile(short, whole[:n], 0o600); err != nil {
+						t.Fatal(err)
+					}
+					signed := release.Signature{Key: dir + tc.key, Where: short}
+					if cut == tc.key {
+						signed = release.Signature{Key: short, Where: dir + tc.sig}
+					}
+					d := mem.New(time.Now)
+					_, err := release.Import(d, release.ImportOptions{Name: "base", Source: release.File(dir + "system.tar.gz"), Signed: signed}).Do(t.Context())
+					if !errors.Is(err, fault.Invalid) && !errors.Is(err, fault.Corrupt) && !errors.Is(err, fault.Denied) {
+						t.Errorf("%d of %d bytes: %v", n, len(whole), err)
+					}
+					if all, err := d.List(t.Context(), storage.Releases); err != nil || len(all) > 0 {
+						t.Fatalf("%d of %d bytes: there are %v, %v", n, len(whole), all, err)
+					}
+				}
+			})
+		}
+	}
+}

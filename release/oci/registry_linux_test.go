@@ -1,8 +1,12 @@
 package oci_test
 
 import (
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -148,6 +152,7 @@ func (password) Resolve(authn.Resource) (authn.Authenticator, error) {
 	return &authn.Basic{Username: "me", Password: "secret"}, nil
 }
 
+// TestRegistryWithCredentials: who has logged in by docker or podman is let in.
 func TestRegistryWithCredentials(t *testing.T) {
 	h, o := newHost(t), options(t)
 	h.push("org/image:1", image(t, "amd64", layer(t, "a=1")))
@@ -159,19 +164,44 @@ func TestRegistryWithCredentials(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return true
 	}
-	src, err := oci.Registry(h.ref("org/image:1"), o)
-	if err != nil {
-		t.Fatal(err)
+	settings := func(user, pass string) string {
+		dir := t.TempDir()
+		text := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, strings.TrimPrefix(h.URL, "http://"), base64.StdEncoding.EncodeToString([]byte(user+":"+pass)))
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return dir
 	}
-	if _, _, err := write(t.Context(), t, src); !errors.Is(err, fault.Denied) || len(fault.Remedies(err)) == 0 {
-		t.Errorf("without credentials: %v, remedies %q", err, fault.Remedies(err))
-	}
-	o.Keychain = password{}
-	if src, err = oci.Registry(h.ref("org/image:1"), o); err != nil {
-		t.Fatal(err)
-	}
-	if files, _, err := write(t.Context(), t, src); err != nil || files != "a=1" {
-		t.Errorf("with credentials: %s, %v", files, err)
+	for _, tc := range []struct {
+		name, dir string
+		keychain  authn.Keychain
+		in        bool
+	}{
+		{name: "stranger", dir: t.TempDir()},
+		{name: "wrong", dir: settings("me", "secre")},
+		{name: "file", dir: settings("me", "secret"), in: true},
+		{name: "given", dir: t.TempDir(), keychain: password{}, in: true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Setenv("DOCKER_CONFIG", tc.dir)
+			t.Setenv("HOME", t.TempDir())
+			t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+			o := o
+			o.Keychain = tc.keychain
+			src, err := oci.Registry(h.ref("org/image:1"), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, _, err := write(t.Context(), t, src)
+			switch {
+			case tc.in && (err != nil || files != "a=1"):
+				t.Errorf("%s, %v", files, err)
+			case !tc.in && (!errors.Is(err, fault.Denied) || len(fault.Remedies(err)) == 0):
+				t.Errorf("%v, remedies %q", err, fault.Remedies(err))
+			case err != nil && strings.Contains(err.Error(), "secre"):
+				t.Errorf("it tells the password: %v", err)
+			}
+		})
 	}
 }
 
