@@ -60,6 +60,9 @@ func isolate() {
 	if err == nil {
 		err = netlink.LinkSetUp(loopback)
 	}
+	if err == nil { // a new network namespace has the value of the first one
+		err = os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0)
+	}
 	if err == nil {
 		err = syscall.Exec("/proc/self/exe", os.Args, append(os.Environ(), ownEnv+"=1"))
 	}

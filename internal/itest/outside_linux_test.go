@@ -287,15 +287,6 @@ func TestNetworkOpensNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const four = "/proc/sys/net/ipv4/ip_forward"
-	was, err := os.ReadFile(four)
-	if err == nil {
-		err = os.WriteFile(four, []byte("0"), 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.WriteFile(four, was, 0) //nolint:errcheck // of a namespace of the tests' own
 	rules, switches := tables(t), forwarding(t)
 	n.create("web", "vnet=yes", "interfaces=eth0:"+n.bridgeName(), "ip4_addr=auto", "ip6_addr=auto", "nat=yes", "nat_forwards=tcp(80:8080)", "exec_start="+serves)
 	n.start("web")
@@ -327,6 +318,37 @@ func TestNetworkOpensNothing(t *testing.T) {
 	}
 	if now := forwarding(t); now != switches {
 		t.Errorf("the host's switches say %q, before %q", now, switches)
+	}
+}
+
+// TestNetworkSwitchKilled kills starts that switch passing on on, and off again: the host's switches and rules are as before.
+func TestNetworkSwitchKilled(t *testing.T) {
+	n := network(t)
+	n.create("web", "vnet=yes", "interfaces=eth0:"+n.bridgeName(), "ip4_addr=auto", "ip6_addr=auto", "nat=yes")
+	world, rules, switches := look(t, n.root), tables(t), forwarding(t)
+	for _, tc := range []struct{ do, die string }{
+		{"start", "journaled-network.forwarding"},
+		{"start", "done-network.forwarding"},
+		{"start", "done-network.translate"},
+		{"start", "committed-jail.start"},
+		{"stop", "undone-network.forwarding"},
+	} {
+		t.Run(tc.die, func(t *testing.T) {
+			if tc.do == "stop" {
+				(&networked{n.Host, t, n.root}).start("web")
+			}
+			if _, a, err := (task{Root: n.root, Jail: "web", Do: []string{tc.do}, Die: tc.die}).run(t.Context(), t.TempDir()); err != nil || a.Error != "signal: killed" {
+				t.Fatalf("%v, %v", a, err)
+			}
+			task{Root: n.root, Jail: "web", Do: []string{"recover", "stop"}}.must(t)
+			same(t, n.root, world)
+			if now := tables(t); now != rules {
+				t.Errorf("rules are left:\n%s, before\n%s", now, rules)
+			}
+			if now := forwarding(t); now != switches {
+				t.Errorf("the host's switches say %q, before %q", now, switches)
+			}
+		})
 	}
 }
 
