@@ -50,7 +50,7 @@ func (s *suite) stagePlain() {
 }
 
 // thinScenes are those that a slow world plays in an ordinary run: those whose effects take the most steps.
-const thinScenes = `clone_jail rollback_older rename`
+const thinScenes = `clone_jail rollback_older rename destroy_clone`
 
 // thinDeferred are those of which something is left for after the commit.
 const thinDeferred = `rollback_older destroy_with_snapshots`
@@ -135,6 +135,7 @@ func allScenes() []scene {
 			return s.d.Rename(ctx, storage.Release("other"), storage.Release("new"), storage.RenameOptions{})
 		}},
 		{"destroy_idle", destroy(idle)},
+		{"destroy_clone", destroy(storage.Jail("twin"))},
 		{"destroy_with_snapshots", destroy(plain)},
 		{"destroy_release", destroy(storage.Release("other"))},
 		{"write_new", write("fstab", []byte("# new"))},

@@ -32,6 +32,11 @@ func TestCommands(t *testing.T) {
 			t.Fatalf("%s: %v", what, err)
 		}
 		commands = slices.Compact(commands) // what was busy is asked again
+		for i := 1; i+1 < len(commands); i++ {
+			if commands[i-1] == commands[i+1] && strings.Contains(commands[i], " list ") { // and so are its clones looked for
+				commands = slices.Delete(commands, i, i+2)
+			}
+		}
 		if len(commands) != want {
 			t.Errorf("%s takes %d commands, want %d:\n%s", what, len(commands), want, strings.Join(commands, "\n"))
 		}
@@ -74,7 +79,7 @@ func TestCommands(t *testing.T) {
 	count("a list of snapshots", 1, func() error { _, err := d.Snapshots(ctx, j); return err })
 	count("a rollback", 6, func() error { return apply(d.Rollback(ctx, j, "s", storage.RollbackOptions{})) })
 	count("what is in sight", 0, func() error { _, err := d.(storage.Glancer).Glance(ctx, storage.Jails); return err })
-	count("a destruction", 3, func() error { return apply(d.Destroy(ctx, j, storage.DestroyOptions{})) })
+	count("a destruction", 4, func() error { return apply(d.Destroy(ctx, j, storage.DestroyOptions{})) })
 }
 
 // TestMessages holds what zfs says against the kinds that are read off it.

@@ -42,8 +42,21 @@ func (d *Driver) Destroy(ctx context.Context, set storage.Dataset, o storage.Des
 	if err := inUse(op, set.Now(), by, others); err != nil {
 		return storage.Change{}, err
 	}
-	e := &Trash{Place: d.p, Dataset: set, ID: newID(), Was: r.get("guid"), mark: mark, first: rs.find(d.p.Root+"/trash") == nil}
+	was, err := exactGUID(ctx, r)
+	if err != nil {
+		return storage.Change{}, fault.New(op, fault.Unknown, set.String(), err)
+	}
+	e := &Trash{Place: d.p, Dataset: set, ID: newID(), Was: was, mark: mark, first: rs.find(d.p.Root+"/trash") == nil}
 	return storage.Change{Do: []events.Effect{e}, After: []events.Effect{&Purge{d.p, set, e.ID}}}, nil
+}
+
+// exactGUID is the GUID of a row of everything, which zfs list of pool version 23 rounds, as it does sizes: 5.12E.
+func exactGUID(ctx context.Context, r *row) (string, error) {
+	if guid := r.get("guid"); guid != "" && strings.Trim(guid, "0123456789") == "" {
+		return guid, nil
+	}
+	rs, err := get(ctx, 0, r.name)
+	return rs.find(r.name).get("guid"), err
 }
 
 // Trash is the effect that moves a dataset out of sight.

@@ -27,9 +27,9 @@ func TestCommands(t *testing.T) {
 	}{
 		{"create", 3, func() error { return h.Jail("x").Create(ctx, ioc.CreateOptions{Release: base}) }}, // one question
 		{"create what is there", 1, func() error { return h.Jail("x").Create(ctx, ioc.CreateOptions{Release: base}) }},
-		{"destroy", 4, func() error { return h.Jail("x").Destroy(ctx, ioc.DestroyOptions{}) }}, // one question, and the trash is made
+		{"destroy", 5, func() error { return h.Jail("x").Destroy(ctx, ioc.DestroyOptions{}) }}, // two questions, of which a kernel's ZFS is asked one, and the trash is made
 		{"create it again", 3, func() error { return h.Jail("x").Create(ctx, ioc.CreateOptions{Release: base}) }},
-		{"destroy it again", 3, func() error { return h.Jail("x").Destroy(ctx, ioc.DestroyOptions{}) }},
+		{"destroy it again", 4, func() error { return h.Jail("x").Destroy(ctx, ioc.DestroyOptions{}) }},
 		{"snapshot", 2, func() error { _, err := web.Snapshot(ctx, "s"); return err }},         // one question
 		{"rollback", 6, func() error { return web.Rollback(ctx, "s", ioc.RollbackOptions{}) }}, // two questions, at once
 		{"destroy a snapshot", 4, func() error { return web.DestroySnapshot(ctx, "s") }},       // two questions

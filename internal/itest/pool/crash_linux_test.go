@@ -75,6 +75,22 @@ func scenarios() []eventstest.Scenario {
 		{"untune", func(h *ioc.Host) eventstest.Operation {
 			return eventstest.Run(web(h).Set(map[string]string{"quota": "none", "compression": "none", "zfs.atime": "none", "zfs.logbias": "throughput"}))
 		}},
+		{"revert", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(web(h).Revert(0)) }},
+		{"fetch", func(h *ioc.Host) eventstest.Operation {
+			op, err := fetching(h, "other")
+			if err != nil {
+				panic(err) // there is nothing in it that a tar cannot have
+			}
+			return eventstest.Run(op)
+		}},
+		{"destroy-release", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(h.DestroyRelease("other")) }},
+		{"protect", func(h *ioc.Host) eventstest.Operation { return eventstest.Run(web(h).Protect()) }},
+		{"destroy-clones", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(h.JailsGenerator("web").Destroy(ioc.DestroyOptions{Clones: true}))
+		}},
+		{"deactivate", func(h *ioc.Host) eventstest.Operation {
+			return eventstest.Run(h.Deactivate(secondPool(filepath.Dir(h.Root()))))
+		}},
 		{"activate", func(h *ioc.Host) eventstest.Operation {
 			return eventstest.Run(h.Activate(secondPool(filepath.Dir(h.Root()))))
 		}},
@@ -101,13 +117,32 @@ func scenarios() []eventstest.Scenario {
 			before = broken
 		case "receive", "advance":
 			before = func(dir string) error { return errors.Join(setup(dir), streams(dir, s.name == "advance")) }
-		case "activate":
+		case "revert":
 			before = func(dir string) error {
-				err := errors.Join(emptyRoot(dir), makePool(secondPool(dir), dir))
-				if err == nil {
-					_, err = open(filepath.Join(dir, "root"))
-				}
-				return err
+				return on(dir, setup, func(ctx context.Context, h *ioc.Host) error {
+					_, err := web(h).Set(map[string]string{"quota": "2G", "zfs.atime": "none", "zfs.logbias": "throughput"}).Do(ctx)
+					return err
+				})
+			}
+		case "destroy-release":
+			before = func(dir string) error {
+				return on(dir, setup, func(ctx context.Context, h *ioc.Host) error {
+					op, err := fetching(h, "other")
+					if err == nil {
+						_, err = op.Do(ctx)
+					}
+					return err
+				})
+			}
+		case "activate", "deactivate":
+			before = func(dir string) error {
+				made := func(dir string) error { return errors.Join(emptyRoot(dir), makePool(secondPool(dir), dir)) }
+				return on(dir, made, func(ctx context.Context, h *ioc.Host) (err error) {
+					if s.name == "deactivate" {
+						_, err = h.Activate(secondPool(dir)).Do(ctx)
+					}
+					return err
+				})
 			}
 			cleanup = func(dir string) error {
 				return errors.Join(scratch.Destroy(fileSystem(dir)), exec.Command("zpool", "destroy", secondPool(dir)).Run())
@@ -132,7 +167,7 @@ func scenarios() []eventstest.Scenario {
 			Within: storage.WithPoints,
 			Snapshot: func(dir string) (string, error) {
 				text, err := pictureOf(filepath.Join(dir, "root"))
-				if s.name == "activate" && err == nil {
+				if strings.HasSuffix(s.name, "activate") && err == nil {
 					var out string
 					out, err = properties(secondPool(dir))
 					text += strings.ReplaceAll(out, secondPool(dir), "POOL")
@@ -143,6 +178,18 @@ func scenarios() []eventstest.Scenario {
 		})
 	}
 	return all
+}
+
+// on makes a root and does something with it.
+func on(dir string, made func(dir string) error, do func(context.Context, *ioc.Host) error) error {
+	if err := made(dir); err != nil {
+		return err
+	}
+	h, err := open(filepath.Join(dir, "root"))
+	if err != nil {
+		return err
+	}
+	return do(context.Background(), h)
 }
 
 // The streams of a cell.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/libioc/ioc"
+	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/events/eventstest"
 	"github.com/libioc/ioc/internal/backend/zfs/scratch"
 	"github.com/libioc/ioc/release"
@@ -34,6 +35,15 @@ const base = "small"
 
 // fetch makes a release of two files.
 func fetch(h *ioc.Host) error {
+	op, err := fetching(h, base)
+	if err == nil {
+		_, err = op.Do(context.Background())
+	}
+	return err
+}
+
+// fetching is the operation that makes a release of two files, called name.
+func fetching(h *ioc.Host, name string) (op events.Op[release.Info], err error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	var all []error
@@ -47,10 +57,9 @@ func fetch(h *ioc.Host) error {
 		all = append(all, err)
 	}
 	if err := errors.Join(append(all, w.Close())...); err != nil {
-		return err
+		return op, err
 	}
-	_, err := h.Fetch(ioc.FetchOptions{Name: base, Source: release.Reader("archive", bytes.NewReader(b.Bytes()))}).Do(context.Background())
-	return err
+	return h.Fetch(ioc.FetchOptions{Name: name, Source: release.Reader("archive", bytes.NewReader(b.Bytes()))}), nil
 }
 
 // motd is a file of a jail.
