@@ -185,6 +185,8 @@ func (j *job) judge(err error, said *complaints) error {
 	case is("does not have a Release file", "404  Not Found", "Invalid Release file, no entry", "Failed getting release file"):
 		return fault.New("", fault.NotFound, j.suite, why).
 			WithRemedy("look whether " + j.title + " has it and the mirror still serves it: " + mirror)
+	case is("Clearsigned file isn't valid", "does the network require authentication"): // something else came: a web page
+		return fault.New("", fault.Unavailable, j.suite, why).WithRemedy("look at the mirror, and at apt's proxy: " + mirror)
 	case is("NO_PUBKEY", "is not signed", "couldn't be verified", "unknown key", "No keyring", "Release signed by"):
 		return fault.New("", fault.Denied, j.suite, why).WithRemedy("the keys of " + j.title + " are missing or others: apt-get install " + j.keys)
 	case is("Hash Sum mismatch", "File has unexpected size", "corrupt"):

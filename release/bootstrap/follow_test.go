@@ -17,6 +17,7 @@ func TestJudge(t *testing.T) {
 		{"suite", "E: The repository 'http://deb.debian.org/debian nosuch Release' does not have a Release file.\nE: apt-get update failed\n", fault.NotFound},
 		{"key", "W: GPG error: http://x bookworm InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 0E98404D386FA1D9\nE: The repository 'http://x bookworm InRelease' is not signed.\n", fault.Denied},
 		{"network", "E: Failed to fetch http://x/InRelease  Could not connect to 127.0.0.1:1 (127.0.0.1). - connect (111: Connection refused)\n", fault.Unavailable},
+		{"page", "E: Failed to fetch http://x/InRelease  Clearsigned file isn't valid, got 'NOSPLIT' (does the network require authentication?)\nE: The repository 'http://x bookworm InRelease' is not signed.\n", fault.Unavailable},
 		{"hash", "E: Failed to fetch http://x/p.deb  Hash Sum mismatch\n", fault.Corrupt},
 		{"disk", "dpkg: error processing archive x.deb: failed to write (No space left on device)\nE: setup failed\n", fault.NoSpace},
 		{"other", "E: something else\n", fault.Unknown},

@@ -29,8 +29,8 @@ import (
 //	no space                                                       TestDiskFull, while it is downloaded and while it is unpacked
 //	kill -9                                                        fetch-published, fetch-web and fetch-image of the crash matrix
 //
-// Packages of Debian and Ubuntu are downloaded by apt: what it says of a failure is release/bootstrap's TestJudge,
-// and a kill the crash matrix's fetch-bootstrap.
+// Packages of Debian and Ubuntu are downloaded by apt: what it does with such a mirror is package ioc's TestMirrorFails, what it says
+// of a full disk and of wrong packages release/bootstrap's TestJudge, and a kill the crash matrix's fetch-bootstrap.
 
 // TestFailures: every source fails in every way, says which, leaves nothing but downloads, and the next fetch is
 // as if nothing had been.
