@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/backend/linuxns/stage"
 	"github.com/libioc/ioc/sandbox"
 )
@@ -297,7 +298,9 @@ func TestEscapeMountSource(t *testing.T) {
 			if err == nil {
 				err = e.Do(t.Context())
 			}
-			if !errors.Is(err, unix.ELOOP) {
+			switch {
+			case errors.Is(err, fault.NotSupported) && os.Geteuid() != 0: // nothing is mounted in a running jail of an ordinary user's
+			case !errors.Is(err, unix.ELOOP):
 				t.Errorf("mount: %v, want it refused as a link", err)
 			}
 		})
