@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -135,8 +136,14 @@ func clearBelow(dir string) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 			return nil
-		case err != nil || !d.IsDir():
+		case err != nil:
 			return err
+		case strings.HasSuffix(path, idSuffix): // of a root on a disk that may be gone
+			id, err := os.ReadFile(path)
+			all = append(all, err, razeID(filepath.Join(strings.TrimSuffix(path, idSuffix), "root"), string(id)))
+			return nil
+		case !d.IsDir():
+			return nil
 		case d.Name() == "layers" || d.Name() == "releases":
 			return fs.SkipDir
 		}
@@ -158,6 +165,11 @@ func raze(root string) error {
 	if err != nil {
 		return err
 	}
+	return razeID(root, id)
+}
+
+// razeID does so for a root that may not be there any more.
+func razeID(root, id string) error {
 	procs, err := processesOf(root, id)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -103,7 +104,11 @@ func (s *scenario) powered() eventstest.Scenario {
 		if err := plug(dir); err != nil {
 			return fmt.Errorf("disk: %w", err)
 		}
-		return setup(dir)
+		if err := setup(dir); err != nil {
+			return err
+		}
+		id, err := rootID(filepath.Join(dir, "root"))
+		return errors.Join(err, os.WriteFile(dir+idSuffix, []byte(id), 0o600))
 	}
 	e.Snapshot = func(dir string) (string, error) {
 		if err := settled(dir); err != nil {
@@ -148,6 +153,10 @@ func cleared(h *ioc.Host) events.Op[struct{}] {
 		return none, err
 	}).With(h.Options()...)
 }
+
+// idSuffix is that of the file with the id of a cell's root, by which its jails are found when the tests were killed, and the
+// disk went with them.
+const idSuffix = ".rootid"
 
 // diskOf is the file that a cell's disk is in, and bootOf the machine's boot id after its power was cut.
 func diskOf(dir string) string { return dir + ".disk" }

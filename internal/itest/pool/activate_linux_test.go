@@ -72,8 +72,8 @@ func TestActivate(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if out, err := exec.Command("zpool", "destroy", p).CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, out)
+			if err := scratch.DestroyPool(p); err != nil {
+				t.Error(err)
 			}
 		})
 	}

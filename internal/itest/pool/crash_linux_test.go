@@ -145,7 +145,7 @@ func scenarios() []eventstest.Scenario {
 				})
 			}
 			cleanup = func(dir string) error {
-				return errors.Join(scratch.Destroy(fileSystem(dir)), exec.Command("zpool", "destroy", secondPool(dir)).Run())
+				return errors.Join(scratch.Destroy(fileSystem(dir)), scratch.DestroyPool(secondPool(dir)))
 			}
 		}
 		all = append(all, eventstest.Scenario{

@@ -40,8 +40,8 @@ func TestListOfPools(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			if out, err := exec.Command("zpool", "destroy", "-f", pool).CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, out)
+			if err := scratch.DestroyPool(pool); err != nil {
+				t.Error(err)
 			}
 		})
 		root := pool + "/ioc"

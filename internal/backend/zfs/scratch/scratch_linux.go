@@ -135,8 +135,15 @@ func Destroy(name string) error {
 			_ = unix.Unmount(at, unix.MNT_DETACH) // if it stays, zfs says so
 		}
 	}
+	return insist("zfs", "destroy", "-R", name)
+}
+
+// DestroyPool removes another pool that a test has made; see Destroy.
+func DestroyPool(name string) error { return insist("zpool", "destroy", "-f", name) }
+
+func insist(argv ...string) error {
 	for try := 1; ; try++ {
-		err := command("zfs", "destroy", "-R", name)
+		err := command(argv...)
 		if err == nil || try == 50 {
 			return err
 		}
@@ -197,6 +204,11 @@ func (s *server) watched() {
 // Cut lets the power of the pool go, and come again: what zfs-fuse has not written yet is gone, and its file systems are
 // mounted anew. Nobody else may use the pool meanwhile.
 func Cut() error {
+	names, err := exec.Command("zfs", "list", "-H", "-o", "name").Output()
+	if err != nil {
+		return err
+	}
+	served := strings.Split(string(names), "\n") // a test may have mounted what only looks so
 	close(daemon.end)
 	if err := daemon.cmd.Process.Kill(); err != nil {
 		return err
@@ -208,7 +220,7 @@ func Cut() error {
 	}
 	for line := range strings.Lines(string(text)) {
 		f := strings.Fields(line)
-		if strings.HasPrefix(f[2], "fuse") && (f[0] == pool || strings.HasPrefix(f[0], pool+"/")) {
+		if strings.HasPrefix(f[2], "fuse") && slices.Contains(served, f[0]) {
 			_ = unix.Unmount(f[1], unix.MNT_DETACH) // what is mounted in another one goes with that, and has no way to it
 		}
 	}
