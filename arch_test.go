@@ -57,17 +57,18 @@ internal/backend/rehearsal   : events fault network storage sandbox internal/bac
 internal/backend/overlay     : doctor events fault storage internal/atomicfile internal/filetree internal/lock internal/run internal/smallfile
 internal/backend/zfs         : doctor events fault storage internal/atomicfile internal/filetree internal/run internal/smallfile
 internal/backend/zfs/scratch :
-internal/backend/linuxns     : doctor events fault sandbox internal/atomicfile internal/backend/linuxns/...
+internal/backend/linuxns     : doctor events fault sandbox internal/atomicfile internal/backend/linuxns/... internal/thread
 internal/backend/linuxns/seccomp :
 internal/backend/linuxns/tinyinit :
 internal/backend/linuxns/stage   : fault
 internal/backend/usernet     : events fault network internal/companion internal/run
-internal/backend/vethbridge  : doctor events fault network internal/companion
+internal/backend/vethbridge  : doctor events fault network internal/companion internal/thread
 internal/backend/all         : doctor events fault network storage sandbox internal/run internal/backend/...
 .                            : apply doctor events fault history selector config jail release release/bootstrap release/embedded release/oci release/published storage sandbox journal internal/atomicfile internal/download internal/lock internal/backend/all internal/natural internal/nearest
 internal/graph               :
 internal/natural             :
 internal/nearest             :
+internal/thread              :
 internal/itest               :
 internal/itest/pool          :
 internal/eventdoc            :
@@ -116,7 +117,7 @@ var risky = map[string]struct{ who, why string }{
 // thirdParty says which module may be imported by which package. Tests may import what they like of
 // go.mod: docs/dependencies.md has the reasons.
 var thirdParty = map[string]string{
-	"golang.org/x/sys":                       "journal events/eventstest internal/companion internal/filetree internal/transfer internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
+	"golang.org/x/sys":                       "journal events/eventstest internal/companion internal/filetree internal/thread internal/transfer internal/backend/... internal/view/term internal/cli internal/bench sandbox/sandboxtest storage/storagetest",
 	"pgregory.net/rapid":                     "events/eventstest storage/storagetest sandbox/sandboxtest",
 	"github.com/google/go-cmp":               "events/eventstest storage/storagetest sandbox/sandboxtest",
 	"github.com/elastic/go-seccomp-bpf":      "internal/backend/linuxns",

@@ -148,9 +148,13 @@ func (b *birth) outcome(ctx context.Context) error {
 	}
 }
 
-// until makes a channel's waiting end with ctx.
+// until makes a channel's waiting end with ctx: at once if that is over, as everything may be done before AfterFunc's goroutine runs.
 func (b *birth) until(ctx context.Context, deadline func(time.Time) error) (stop func() bool) {
-	return context.AfterFunc(ctx, func() { _ = deadline(time.Unix(1, 0)) })
+	end := func() { _ = deadline(time.Unix(1, 0)) }
+	if ctx.Err() != nil {
+		end()
+	}
+	return context.AfterFunc(ctx, end)
 }
 
 // terminal receives the controlling side of the terminal that the stage has made.

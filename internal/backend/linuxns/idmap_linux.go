@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/backend/linuxns/stage"
+	"github.com/libioc/ioc/internal/thread"
 	"github.com/libioc/ioc/sandbox"
 )
 
@@ -75,7 +75,7 @@ func closeAll(files []*os.File) {
 // AT_RECURSIVE.
 func shifted(source []string, set, clr uint64, deep uint, ns *os.File) (int, error) {
 	dir := filepath.Join(source...)
-	fd, err := openSource(source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|deep)
+	fd, err := stage.OpenSource(source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|deep)
 	if err != nil {
 		return -1, fault.New("bind", kindOf(err), dir, err)
 	}
@@ -92,42 +92,16 @@ func shifted(source []string, set, clr uint64, deep uint, ns *os.File) (int, err
 	return fd, nil
 }
 
-// openSource opens the source of a bind as stage.OpTree does.
-func openSource(source []string, how uint) (int, error) {
-	if len(source) == 1 {
-		return unix.OpenTree(unix.AT_FDCWD, source[0], how)
-	}
-	dir, err := unix.Open(source[0], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(dir)
-	fd, err := unix.Openat2(dir, source[1], &unix.OpenHow{
-		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
-	})
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(fd)
-	return unix.OpenTree(fd, "", how|unix.AT_EMPTY_PATH)
-}
-
 // shiftedOverlay makes an overlay whose layers are id-mapped: the overlay itself cannot be. Layers have to
 // be attached somewhere to be named, so a thread gets a mount namespace of its own for that, which ends
 // with it; the overlay keeps copies.
 func shiftedOverlay(o *sandbox.Overlay, attr uint64, ns *os.File, u *users) (int, error) {
-	type result struct {
-		fd  int
-		err error
-	}
-	made := make(chan result)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: nobody else may have this thread afterwards
-		fd, err := overlayInOwnNamespace(o, attr, ns, u)
-		made <- result{fd, err}
-	}()
-	r := <-made
-	return r.fd, r.err
+	fd := -1
+	err := thread.Away(func() (err error) {
+		fd, err = overlayInOwnNamespace(o, attr, ns, u)
+		return err
+	})
+	return fd, err
 }
 
 func overlayInOwnNamespace(o *sandbox.Overlay, attr uint64, ns *os.File, u *users) (int, error) {

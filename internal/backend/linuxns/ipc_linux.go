@@ -5,13 +5,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/thread"
 	"github.com/libioc/ioc/sandbox"
 )
 
@@ -96,10 +96,8 @@ func insideIPC(pid int, init *pidfd, f func() error) error {
 	if err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlock: nobody else is to be there, or that user
-		done <- init.with(func(fd int) error {
+	return thread.Away(func() error {
+		return init.with(func(fd int) error {
 			if err := unix.Setns(fd, unix.CLONE_NEWIPC); err != nil {
 				return fault.New("enter", kindOf(err), "IPC namespace", err)
 			}
@@ -109,8 +107,7 @@ func insideIPC(pid int, init *pidfd, f func() error) error {
 			}
 			return f()
 		})
-	}()
-	return <-done
+	})
 }
 
 // rootOf is the host's number of the user who is 0 where a process is.

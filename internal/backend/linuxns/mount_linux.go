@@ -167,7 +167,7 @@ func detachedCopy(source []string, set, clr uint64, deep bool) (int, error) {
 	if deep {
 		how, at = how|unix.AT_RECURSIVE, at|unix.AT_RECURSIVE
 	}
-	fd, err := openSource(source, how)
+	fd, err := stage.OpenSource(source, how)
 	if err != nil {
 		return -1, err
 	}

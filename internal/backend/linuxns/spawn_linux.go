@@ -60,9 +60,6 @@ func (s *Spawn) Do(ctx context.Context) error {
 	if s.driver == nil {
 		return fault.New("start", fault.Internal, s.Jail.ID, errors.New("effect was read back and can only be undone"))
 	}
-	if ctx.Err() != nil { // a start may be faster than what ends its waiting
-		return events.Untouched(context.Cause(ctx))
-	}
 	self, err := s.driver.openSelf()
 	if err != nil {
 		return events.Untouched(err)

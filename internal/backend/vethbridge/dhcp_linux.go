@@ -18,6 +18,7 @@ import (
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 	"github.com/libioc/ioc/internal/companion"
+	"github.com/libioc/ioc/internal/thread"
 	"github.com/libioc/ioc/network"
 )
 
@@ -148,7 +149,7 @@ func (d *DHCP) start(namespace, report *os.File) (c *companion.Companion, err er
 		return nil, err
 	}
 	defer self.Close()
-	err = away(func() error {
+	err = thread.Away(func() error {
 		if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
 			return err
 		}

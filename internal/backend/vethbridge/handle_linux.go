@@ -7,13 +7,13 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"runtime"
 	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/libioc/ioc/fault"
+	"github.com/libioc/ioc/internal/thread"
 	"github.com/libioc/ioc/network"
 )
 
@@ -43,7 +43,7 @@ func inJail(ctx context.Context, inside network.Inside, do func(*handle) error) 
 		return fault.New("", fault.Internal, "network", errors.New("the sandbox gave no network namespace"))
 	}
 	defer stack.File.Close()
-	return away(func() error {
+	return thread.Away(func() error {
 		if err := unix.Setns(int(stack.File.Fd()), unix.CLONE_NEWNET); err != nil {
 			return failed("enter", "network of the jail", err)
 		}
@@ -54,22 +54,6 @@ func inJail(ctx context.Context, inside network.Inside, do func(*handle) error) 
 		defer h.Close()
 		return do(h)
 	})
-}
-
-// away does something on a thread that ends with it. The first thread of a process cannot end, and /proc/self is its:
-// that one stays where it is, locked, until another one has done it.
-func away(do func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and, but for the first thread, never unlocked
-		if unix.Gettid() == unix.Getpid() {
-			defer runtime.UnlockOSThread()
-			done <- away(do)
-			return
-		}
-		done <- do()
-	}()
-	return <-done
 }
 
 // find gives an interface. There is fault.NotFound if there is none.

@@ -16,7 +16,7 @@ func (m *machine) tree(slot int, flags int64, set, clr uint64, path []string) er
 	if flags&FlagRecursive != 0 {
 		how, deep = how|atRecursive, atRecursive
 	}
-	fd, err := source(path, how)
+	fd, err := OpenSource(path, how)
 	if err != nil {
 		return optional(flags, err)
 	}
@@ -29,8 +29,9 @@ func (m *machine) tree(slot int, flags int64, set, clr uint64, path []string) er
 	return nil
 }
 
-// source opens a path, or one in a directory in which others may put what they like.
-func source(path []string, how uint) (int, error) {
+// OpenSource gives the mount of a path, or of one in a directory in which others may put what they like: path is that directory then,
+// and a path in it, on which no symbolic link is followed. How is open_tree(2)'s.
+func OpenSource(path []string, how uint) (int, error) {
 	if len(path) == 1 {
 		return openTree(atFdcwd, path[0], how)
 	}
