@@ -3,7 +3,6 @@ package ioc_test
 import (
 	"errors"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -18,25 +17,9 @@ import (
 // random is what is another one each time in what things are called.
 var random = regexp.MustCompile(`\.[0-9a-f]{8}`)
 
-// paths are the steps of a stream that did something, or would have: each with those it is part of, without the root, in an
-// order that does not tell which lane was first. Tests' drivers have effects without titles.
+// paths are the steps of a stream, which do not differ when the same is done. Tests' drivers have effects without titles.
 func paths(evs []events.Event, titles bool) []string {
-	at := map[events.ID]string{}
-	var all []string
-	for _, ev := range evs {
-		switch {
-		case ev.Phase == events.Begin && ev.Depth > 0:
-			title := ""
-			if p, ok := ev.Payload.(interface{ EventTitle() string }); ok && titles {
-				title = p.EventTitle()
-			}
-			at[ev.ID] = random.ReplaceAllString(strings.Join([]string{at[ev.Parent], " > ", ev.Kind.String(), ev.Type(), ev.Key(), title}, " "), ".#")
-		case ev.Phase == events.End && ev.Depth > 0:
-			all = append(all, at[ev.ID])
-		}
-	}
-	slices.Sort(all)
-	return all
+	return eventstest.Paths(evs, titles, func(line string) string { return random.ReplaceAllString(line, ".#") })
 }
 
 // TestPlan compares what a dry run tells with what is done then.

@@ -2,6 +2,7 @@ package eventstest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +70,26 @@ func Outline(evs []events.Event) string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// Paths lists the steps of a stream without its root, each with those that it is part of and, if they are wanted, with titles. They are
+// sorted, as nobody knows which lane is first. Plain takes out of each line what differs between equal streams.
+func Paths(evs []events.Event, titles bool, plain func(string) string) []string {
+	at := map[events.ID]string{}
+	var all []string
+	for _, ev := range evs {
+		if ev.Phase != events.Begin || ev.Depth == 0 {
+			continue
+		}
+		title := ""
+		if p, ok := ev.Payload.(interface{ EventTitle() string }); ok && titles {
+			title = p.EventTitle()
+		}
+		at[ev.ID] = plain(strings.Join([]string{at[ev.Parent], " > ", ev.Kind.String(), ev.Type(), ev.Key(), title}, " "))
+		all = append(all, at[ev.ID])
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Line is ev's line of an Outline, not indented.

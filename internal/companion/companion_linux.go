@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -167,15 +168,19 @@ func End(ctx context.Context, file, boot string, grace time.Duration) error {
 	if err != nil {
 		return err
 	}
-	var pid int
-	var began uint64
-	var of string
-	if n, _ := fmt.Sscanf(string(text), "%d %d %s\n", &pid, &began, &of); n == 3 && of == boot {
+	if pid, began, ok := noted(bytes.NewReader(text), boot); ok {
 		if err := end(ctx, pid, began, grace); err != nil {
 			return err
 		}
 	}
 	return forget(file)
+}
+
+// noted reads a note: false if nothing was started, or the machine was booted since.
+func noted(note io.Reader, boot string) (pid int, began uint64, ok bool) {
+	var of string
+	n, _ := fmt.Fscanf(note, "%d %d %s\n", &pid, &began, &of)
+	return pid, began, n == 3 && of == boot
 }
 
 // Lives says whether the process that file notes runs, or is being started.
@@ -193,10 +198,8 @@ func Lives(file, boot string) (bool, error) {
 	} else if err != nil {
 		return false, err
 	}
-	var pid int
-	var began uint64
-	var of string
-	if n, _ := fmt.Fscanf(f, "%d %d %s\n", &pid, &began, &of); n != 3 || of != boot {
+	pid, began, ok := noted(f, boot)
+	if !ok {
 		return false, nil
 	}
 	fd, err := openPidfd(pid)

@@ -67,11 +67,19 @@ func childMain() (code int, child bool) {
 	return 1, true
 }
 
+// bootedAs lets a mount namespace, which is the caller's own, see another boot id.
+func bootedAs(file string) error {
+	if err := errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		unix.Mount(file, "/proc/sys/kernel/random/boot_id", "", unix.MS_BIND, "")); err != nil {
+		return fmt.Errorf("boot id: %w", err)
+	}
+	return nil
+}
+
 func (t *task) do() error {
 	if t.Boot != "" {
-		if err := errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-			unix.Mount(t.Boot, "/proc/sys/kernel/random/boot_id", "", unix.MS_BIND, "")); err != nil {
-			return fmt.Errorf("boot id: %w", err)
+		if err := bootedAs(t.Boot); err != nil {
+			return err
 		}
 	}
 	ctx := context.Background()

@@ -324,7 +324,7 @@ func TestNetworkFails(t *testing.T) {
 // to be left.
 func TestNetworkFifty(t *testing.T) {
 	n := network(t)
-	links, rules, switches := linksOf(t), tables(t), forwarding(t)
+	links, before := linksOf(t), passingOn(t)
 	bridge, names := n.bridgeName(), make([]string, 50)
 	for i := range names {
 		names[i] = fmt.Sprintf("j%d", i)
@@ -363,11 +363,6 @@ func TestNetworkFifty(t *testing.T) {
 	if now := linksOf(t); now != links {
 		t.Errorf("interfaces are left:\n%s, before\n%s", now, links)
 	}
-	if now := tables(t); now != rules {
-		t.Errorf("rules are left:\n%s, before\n%s", now, rules)
-	}
-	if now := forwarding(t); now != switches {
-		t.Errorf("the host's switches say %q, before %q", now, switches)
-	}
+	before.wanted(t)
 	same(t, n.root, world)
 }

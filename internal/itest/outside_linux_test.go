@@ -172,6 +172,25 @@ func tables(t testing.TB) string {
 	return strings.Join(names, "\n")
 }
 
+// passing is what decides what the host passes on.
+type passing struct{ rules, switches string }
+
+func passingOn(t testing.TB) passing {
+	t.Helper()
+	return passing{tables(t), forwarding(t)}
+}
+
+// wanted says what is not as it was.
+func (p passing) wanted(t testing.TB) {
+	t.Helper()
+	if now := tables(t); now != p.rules {
+		t.Errorf("rules are left:\n%s, before\n%s", now, p.rules)
+	}
+	if now := forwarding(t); now != p.switches {
+		t.Errorf("the host's switches say %q, before %q", now, p.switches)
+	}
+}
+
 func forwarding(t testing.TB) string {
 	t.Helper()
 	four, err := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
@@ -189,7 +208,7 @@ func TestNetworkTranslated(t *testing.T) {
 	n := network(t)
 	o := newOutside(t)
 	o.serve(t)
-	links, rules, switches := linksOf(t), tables(t), forwarding(t)
+	links, before := linksOf(t), passingOn(t)
 	bridge := n.bridgeName()
 	n.create("web", "vnet=yes", "interfaces=eth0:"+bridge, "ip4_addr=auto", "ip6_addr=auto", "nat=yes", "nat_forwards=tcp(80:8080)", "exec_start="+serves)
 	n.create("simple", "vnet=yes", "interfaces=eth0:"+bridge, "nat=yes")
@@ -246,12 +265,7 @@ func TestNetworkTranslated(t *testing.T) {
 	if now := linksOf(t); now != links {
 		t.Errorf("interfaces are left:\n%s, before\n%s", now, links)
 	}
-	if now := tables(t); now != rules {
-		t.Errorf("rules are left:\n%s, before\n%s", now, rules)
-	}
-	if now := forwarding(t); now != switches {
-		t.Errorf("the host's switches say %q, before %q", now, switches)
-	}
+	before.wanted(t)
 	same(t, n.root, world)
 }
 
@@ -287,7 +301,7 @@ func TestNetworkOpensNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rules, switches := tables(t), forwarding(t)
+	before := passingOn(t)
 	n.create("web", "vnet=yes", "interfaces=eth0:"+n.bridgeName(), "ip4_addr=auto", "ip6_addr=auto", "nat=yes", "nat_forwards=tcp(80:8080)", "exec_start="+serves)
 	n.start("web")
 	info, err := n.Jail("web").Info(t.Context())
@@ -313,19 +327,14 @@ func TestNetworkOpensNothing(t *testing.T) {
 		n.reaches("web", "wget", "-q", "-O", "-", "http://"+address+"/")
 	}
 	n.stop("web")
-	if now := tables(t); now != rules {
-		t.Errorf("rules are left:\n%s, before\n%s", now, rules)
-	}
-	if now := forwarding(t); now != switches {
-		t.Errorf("the host's switches say %q, before %q", now, switches)
-	}
+	before.wanted(t)
 }
 
 // TestNetworkSwitchKilled kills starts that switch passing on on, and off again: the host's switches and rules are as before.
 func TestNetworkSwitchKilled(t *testing.T) {
 	n := network(t)
 	n.create("web", "vnet=yes", "interfaces=eth0:"+n.bridgeName(), "ip4_addr=auto", "ip6_addr=auto", "nat=yes")
-	world, rules, switches := look(t, n.root), tables(t), forwarding(t)
+	world, before := look(t, n.root), passingOn(t)
 	for _, tc := range []struct{ do, die string }{
 		{"start", "journaled-network.forwarding"},
 		{"start", "done-network.forwarding"},
@@ -342,12 +351,7 @@ func TestNetworkSwitchKilled(t *testing.T) {
 			}
 			task{Root: n.root, Jail: "web", Do: []string{"recover", "stop"}}.must(t)
 			same(t, n.root, world)
-			if now := tables(t); now != rules {
-				t.Errorf("rules are left:\n%s, before\n%s", now, rules)
-			}
-			if now := forwarding(t); now != switches {
-				t.Errorf("the host's switches say %q, before %q", now, switches)
-			}
+			before.wanted(t)
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -19,24 +18,9 @@ import (
 // random is what is another one each time in what things of the kernel are called.
 var random = regexp.MustCompile(`\.[0-9a-f]{8}|(i[0-9a-f]{8})[a-z2-7]{6}`)
 
-// paths are the steps of a stream, each with those it is part of, without the root, in an order that does not tell which lane
-// was first.
+// paths are the steps of a stream, which do not differ when the same is done.
 func paths(evs []events.Event) []string {
-	at := map[events.ID]string{}
-	var all []string
-	for _, ev := range evs {
-		if ev.Phase != events.Begin || ev.Depth == 0 {
-			continue
-		}
-		title := ""
-		if p, ok := ev.Payload.(interface{ EventTitle() string }); ok {
-			title = p.EventTitle()
-		}
-		at[ev.ID] = random.ReplaceAllString(strings.Join([]string{at[ev.Parent], " > ", ev.Kind.String(), ev.Type(), ev.Key(), title}, " "), "$1#")
-		all = append(all, at[ev.ID])
-	}
-	slices.Sort(all)
-	return all
+	return eventstest.Paths(evs, true, func(line string) string { return random.ReplaceAllString(line, "$1#") })
 }
 
 // TestPlan compares what a dry run tells with what is done then to mounts, limits, interfaces, rules and processes.

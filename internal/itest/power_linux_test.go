@@ -34,11 +34,16 @@ var runningScenarios = map[string]string{ //nolint:gochecknoglobals // constant
 // powerPrefix begins the names of the scenarios that are ended by a power cut.
 const powerPrefix = "power-"
 
+// hasPower tells whether the power is cut.
+func (s *scenario) hasPower() bool {
+	return slices.Contains(strings.Fields(powerScenarios), s.name) || runningScenarios[s.name] != ""
+}
+
 // powered are scenarios on a disk of their own, whose power is cut.
 func powered() []eventstest.Scenario {
 	var list []eventstest.Scenario
 	for _, s := range all() {
-		if slices.Contains(strings.Fields(powerScenarios), s.name) || runningScenarios[s.name] != "" {
+		if s.hasPower() {
 			list = append(list, s.powered())
 		}
 	}
@@ -57,10 +62,10 @@ func TestPowerCut(t *testing.T) {
 	}
 	m := &matrix{worlds: map[string]eventstest.World{}}
 	for _, s := range all() {
-		stopped := runningScenarios[s.name]
-		if !slices.Contains(strings.Fields(powerScenarios), s.name) && stopped == "" {
+		if !s.hasPower() {
 			continue
 		}
+		stopped := runningScenarios[s.name]
 		t.Run(s.name, func(t *testing.T) {
 			s.needs(t)
 			if stopped != "" && !long() && !slices.Contains([]string{"start", "stop", "restart"}, s.name) {
@@ -290,9 +295,8 @@ func booted(dir string) error {
 		return nil
 	}
 	runtime.LockOSThread()
-	if err := errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
-		unix.Mount(bootOf(dir), "/proc/sys/kernel/random/boot_id", "", unix.MS_BIND, "")); err != nil {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("boot id: %w", err)
 	}
-	return nil
+	return bootedAs(bootOf(dir))
 }

@@ -2,7 +2,6 @@ package pool
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,23 +16,9 @@ import (
 // random is what is another one each time in what things are called.
 var random = regexp.MustCompile(`\.[0-9a-f]{8}|\b[a-z2-7]{26}\b`)
 
-// paths are the steps of a stream, each with those it is part of, without the root.
+// paths are the steps of a stream, which do not differ when the same is done.
 func paths(evs []events.Event) []string {
-	at := map[events.ID]string{}
-	var all []string
-	for _, ev := range evs {
-		if ev.Phase != events.Begin || ev.Depth == 0 {
-			continue
-		}
-		title := ""
-		if p, ok := ev.Payload.(interface{ EventTitle() string }); ok {
-			title = p.EventTitle()
-		}
-		at[ev.ID] = random.ReplaceAllString(strings.Join([]string{at[ev.Parent], " > ", ev.Kind.String(), ev.Type(), ev.Key(), title}, " "), "#")
-		all = append(all, at[ev.ID])
-	}
-	slices.Sort(all)
-	return all
+	return eventstest.Paths(evs, true, func(line string) string { return random.ReplaceAllString(line, "#") })
 }
 
 // TestPlan compares what a dry run tells with what is done then to file systems.
