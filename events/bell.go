@@ -10,7 +10,9 @@ import (
 // number: of all who wait only one, the leader, is woken by the operation; it wakes the others. While
 // nobody waits, an event costs the operation the reading of one flag.
 type bell struct {
+	_     line
 	armed atomic.Bool // a leader waits and has not been rung
+	_     line
 	rung  chan struct{}
 
 	mu      sync.Mutex

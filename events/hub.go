@@ -14,22 +14,36 @@ import (
 // A Hub serves one run: the first whose event its Sink sees. Events of any other run are ignored, and
 // so is what comes after the root's End.
 type Hub struct {
-	run   atomic.Pointer[RunInfo]
-	count atomic.Uint64 // events published; position i holds the event with Seq i+1
-	over  atomic.Bool   // the root's End is published; set after count
-
 	// The ring. Only the sink writes to the chunks and to ring; readers pin a chunk while they copy
 	// from it, and the sink replaces a pinned chunk rather than writing to it.
 	ring []atomic.Pointer[chunk]
 	size uint64 // of a chunk
-	cur  *chunk // the sink's: what it fills
-	used uint64 // the sink's: how much of it
+	run  atomic.Pointer[RunInfo]
+
+	_   line
+	cur part // the sink's: what it fills
+	_   line
+
+	count atomic.Uint64 // events published; position i holds the event with Seq i+1
+	over  atomic.Bool   // the root's End is published; set after count
+	_     line
 
 	mu   sync.Mutex // guards base and old; the sink takes it once per chunk
 	base uint64     // position of the oldest event in the ring
 	old  pendingSet // the steps that were pending before base
 
 	bell bell
+}
+
+// line keeps apart what the sink writes at every event, what it reads then and what readers write: a processor that
+// writes to a cache line takes it from all others.
+type line [64]byte
+
+// part is what the sink needs of a chunk at every event.
+type part struct {
+	events []Event
+	first  uint64
+	used   uint64
 }
 
 // chunk is a part of the ring.
@@ -63,7 +77,7 @@ func NewHub(n int) *Hub {
 	for i := range h.ring {
 		h.ring[i].Store(h.chunk(uint64(i) * h.size)) //nolint:gosec // not negative
 	}
-	h.cur = h.ring[0].Load()
+	h.cur.events = h.ring[0].Load().events
 	return h
 }
 
@@ -79,12 +93,13 @@ func (h *Hub) publish(ev *Event) {
 	if ev.Run != h.run.Load() && !h.run.CompareAndSwap(nil, ev.Run) || h.over.Load() {
 		return
 	}
-	if h.used == h.size {
+	c := &h.cur
+	if c.used == h.size {
 		h.turn()
 	}
-	h.cur.events[h.used] = *ev
-	h.used++
-	h.count.Store(h.cur.first + h.used)
+	c.events[c.used] = *ev
+	c.used++
+	h.count.Store(c.first + c.used)
 	if ev.Phase == End && ev.Parent == 0 {
 		h.over.Store(true)
 	}
@@ -97,7 +112,6 @@ func (h *Hub) publish(ev *Event) {
 // pending.
 func (h *Hub) turn() {
 	pos := h.cur.first + h.size
-	h.used = 0
 	slot := &h.ring[pos/h.size%uint64(len(h.ring))]
 	next := slot.Load()
 	if next.first != pos { // else it is new
@@ -115,7 +129,7 @@ func (h *Hub) turn() {
 			slot.Store(next)
 		}
 	}
-	h.cur = next
+	h.cur = part{events: next.events, first: pos}
 }
 
 // Subscribe yields batches of the events whose Seq is greater than after, in order; 0 is from the
