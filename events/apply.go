@@ -146,9 +146,9 @@ func (s Step) Defer(e Effect) error {
 // OnRollback registers a closure: for things that die with the process (descriptors, goroutines).
 // The journal does not know it.
 func (s Step) OnRollback(name string, fn func(Step) error) {
-	f := s.frame()
-	l := s.l
-	l.push(entry{of: f.id, name: name, run: fn})
+	s.frame()
+	e := s.l.enter()
+	e.of, e.name, e.run = s.id, name, fn
 }
 
 // Undo registers a compensation, durably if the run has a journal. Call it BEFORE the effect; do
@@ -236,13 +236,23 @@ func (l *lane) register(s Step, en *entry, typ RecordType, params []byte, durabl
 			return err
 		}
 	}
-	l.push(*en)
+	e := l.enter()
+	en.reg = e.reg
+	*e = *en
 	return nil
 }
 
-func (l *lane) push(en entry) {
-	en.reg = l.w.reg.Add(1)
-	l.entries = append(l.entries, en)
+// enter adds an entry that is empty but for its number.
+func (l *lane) enter() *entry {
+	n := len(l.entries)
+	if n == cap(l.entries) {
+		l.entries = append(l.entries, entry{})
+	} else {
+		l.entries = l.entries[:n+1]
+	}
+	e := &l.entries[n]
+	*e = entry{reg: l.w.reg.Add(1)}
+	return e
 }
 
 func (l *lane) openLog() (Log, error) {

@@ -164,7 +164,34 @@ func TestStale(t *testing.T) {
 	}
 	all(t, kept)
 	all(t, events.Step{})
+	if kept.Context().Err() == nil {
+		t.Error("the context of a run that is over is not done")
+	}
 	onShelf(t, w, "")
+}
+
+// keeper is an effect that keeps its context.
+type keeper struct {
+	events.Named
+	ctx context.Context //nolint:containedctx // that is what it is about
+}
+
+func (k *keeper) Do(ctx context.Context) error { k.ctx = ctx; return nil }
+func (*keeper) Undo(context.Context) error     { return nil }
+
+// TestKeptContext: who asks an effect's context for the run and its log when all is over gets an answer.
+func TestKeptContext(t *testing.T) {
+	k := &keeper{Named: events.Named{Type: "keep"}}
+	run := rootOp(func(s events.Step) error { return s.Apply(k) }).Start(t.Context())
+	if _, err := run.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := events.RunOf(k.ctx); got != run.Info() {
+		t.Errorf("the run is %v", got)
+	}
+	if log := events.LogOf(k.ctx); log != nil {
+		t.Errorf("the log is %v", log)
+	}
 }
 
 // TestStaleFailsTheStep: the panic is the step's, not only the caller's.

@@ -88,7 +88,7 @@ func retain(es []entry, key string) {
 
 // currentLog is the log that the lane's records go to, nil if there is none.
 func (l *lane) currentLog() Log {
-	if l.foreign != nil {
+	if l.laneState != nil && l.foreign != nil { // else a context was kept
 		return l.foreign.log
 	}
 	return l.r.currentLog()

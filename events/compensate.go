@@ -50,6 +50,24 @@ type label string
 
 func (l label) EventType() string { return string(l) }
 
+// label makes one of a name. The same few come again and again, so those that the workspace has seen last are not
+// made again.
+func (l *lane) label(name string) Payload {
+	if !l.owner {
+		return label(name)
+	}
+	w := l.w
+	for _, p := range w.labels {
+		if p == label(name) {
+			return p
+		}
+	}
+	p := Payload(label(name))
+	copy(w.labels[1:], w.labels[:])
+	w.labels[0] = p
+	return p
+}
+
 // prepare makes ready to run the entry in slot i for the step at depth d; a copy of it, because the
 // stack may move while it runs.
 func (l *lane) prepare(d, i int) *compensation {
@@ -170,7 +188,7 @@ func (l *lane) compensate(ctx context.Context, c *compensation, kind Kind, of ID
 	}()
 	p := c.e.payload
 	if p == nil {
-		p = label(c.e.name)
+		p = l.label(c.e.name)
 	}
 	c.payload = p
 	_ = l.step(p, kind, of, cause, func(s Step) error { // conclude has the outcome

@@ -73,8 +73,9 @@ type Event struct {
 	Reason  Reason
 	Kind    Kind
 	Payload Payload
-	Detail  any   // Progress: the value given to Progress; End: the value given to Result
-	Err     error // End(Failed): why. End(Skipped): *SkipError. Begin of an Undo: the cause
+	Detail  any    // Progress: the value given to Progress; End: the value given to Result
+	Err     error  // End(Failed): why. End(Skipped): *SkipError. Begin of an Undo: the cause
+	_       uint64 // to 128 bytes, which are copied without an overlap
 }
 
 // Pending reports whether the step is in progress: the event is its Begin or a Progress.

@@ -132,6 +132,7 @@ func (p *pump) run() {
 		}
 		select {
 		case p.serving = <-posts:
+			p.l.w.number(&p.serving.ev)
 			p.answer(p.l.w.deliver(&p.serving.ev))
 		case c := <-p.ended:
 			p.running--
@@ -164,11 +165,11 @@ func (p *pump) start() {
 			continue
 		}
 		l := p.l
-		c.lane = &lane{
-			r: l.r, w: l.w, n: l.w.lanes.Add(1), depth0: l.depth0 + p.step.d + 1, parent0: p.step.id,
+		c.lane = &lane{l.r, &laneState{
+			w: l.w, n: l.w.lanes.Add(1), depth0: l.depth0 + p.step.d + 1, parent0: p.step.id,
 			ctx: p.ctx, shield: l.shield, foreign: l.foreign, within: l.within,
 			post: &post{ev: Event{Run: &l.r.info}, reply: make(chan struct{})},
-		}
+		}}
 		c.lane.rec = &c.lane.post.ev
 		p.running++
 		go func() {

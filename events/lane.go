@@ -11,8 +11,14 @@ import (
 // pending steps and, in parallel, a stack of what is to be undone: a step owns all entries from its
 // base upward, so success costs nothing and failure pops down to the base.
 type lane struct {
-	r       *run
-	w       *workspace // nil when the run is over
+	r          *run
+	*laneState // nil when the run is over
+}
+
+// laneState is what a lane works with while the run lasts. That of lane 0 is in the run's workspace, so that a run,
+// which may be kept, is small.
+type laneState struct {
+	w       *workspace
 	n       uint32
 	shield  int32 // > 0: inside a compensation or a deferred action, where the run's stop does not count
 	depth0  int32
@@ -187,6 +193,8 @@ func asPanic(v any) *PanicError {
 // context is what Step.Context gives.
 func (l *lane) context() context.Context {
 	switch {
+	case l.laneState == nil: // asked of a Step that was kept
+		return l.r.context()
 	case l.ctx != nil:
 		return l.ctx
 	case l.shield > 0:
@@ -249,43 +257,74 @@ func (l *lane) begin(p Payload, kind Kind, of ID, cause error) (Step, bool) {
 	if d > 0 {
 		parent = l.stack[d-1].id
 	}
+	// Frame and record are written field by field, and the clock is read in between: to copy what was written a moment
+	// ago in other pieces makes a processor wait until it has left the store buffer.
+	f := l.push()
+	f.parent, f.of, f.kind, f.payload, f.base = parent, of, kind, p, int32(len(l.entries)) //nolint:gosec // as below
+	ev := l.rec
+	ev.ID, ev.Parent, ev.Of = 0, parent, of
+	ev.Lane, ev.Depth = l.n, uint16(int(l.depth0)+d) //nolint:gosec // a stack of 65536 pending steps does not exist
+	ev.Phase, ev.Status, ev.Reason, ev.Kind = Begin, Pending, NoReason, kind
+	ev.Payload, ev.Detail, ev.Err = p, nil, cause
+	l.number(ev)
 	var now time.Duration                          // the root begins when the run does
 	if l.depth0+int32(d) > 0 || l.r.cfg.hasClock { //nolint:gosec // as below
 		now = l.r.now()
 	}
-	l.stack = append(l.stack, frame{parent: parent, of: of, kind: kind, payload: p, began: now, base: int32(len(l.entries))}) //nolint:gosec // as below
-	ev := l.rec
-	ev.ID, ev.Parent, ev.Of = 0, parent, of
+	f.began = now
 	ev.At, ev.Dur = now, 0
-	ev.Lane, ev.Depth = l.n, uint16(int(l.depth0)+d) //nolint:gosec // a stack of 65536 pending steps does not exist
-	ev.Phase, ev.Status, ev.Reason, ev.Kind = Begin, Pending, NoReason, kind
-	ev.Payload, ev.Detail, ev.Err = p, nil, cause
-	ok := l.hand(ev)
+	ok := l.deliver(ev)
 	l.stack[d].id = ev.ID
 	return Step{l, int32(d), ev.ID}, ok //nolint:gosec // as above
+}
+
+// push grows the stack by a frame that is empty, as those above the top are.
+func (l *lane) push() *frame {
+	d := len(l.stack)
+	if d == cap(l.stack) {
+		l.stack = append(l.stack, frame{})
+	} else {
+		l.stack = l.stack[:d+1]
+	}
+	return &l.stack[d]
 }
 
 // end pops the step at the top and yields its End.
 func (l *lane) end(d int, status Status, err error) bool {
 	f := &l.stack[d]
-	now := l.r.now()
 	ev := l.rec
 	ev.ID, ev.Parent, ev.Of = f.id, f.parent, f.of
-	ev.At, ev.Dur = now, now-f.began
 	ev.Lane, ev.Depth = l.n, uint16(int(l.depth0)+d) //nolint:gosec // as in begin
 	ev.Phase, ev.Status, ev.Reason, ev.Kind = End, status, NoReason, f.kind
 	if status == Failed {
 		ev.Reason = reasonOf(err)
 	}
 	ev.Payload, ev.Detail, ev.Err = f.payload, f.detail, err
-	l.stack[d] = frame{}
+	began := f.began
+	*f = frame{}
 	l.stack = l.stack[:d]
-	return l.hand(ev)
+	l.number(ev)
+	now := l.r.now()
+	ev.At, ev.Dur = now, now-began
+	return l.deliver(ev)
 }
 
-// hand delivers ev on the owner's goroutine. A lane waits for the answer, so that a Begin is seen,
-// and can be refused, before the work, as with one goroutine.
+// hand numbers and delivers ev.
 func (l *lane) hand(ev *Event) bool {
+	l.number(ev)
+	return l.deliver(ev)
+}
+
+// number gives ev its place in the stream; of what another lane hands over the owner does it.
+func (l *lane) number(ev *Event) {
+	if l.owner {
+		l.w.number(ev)
+	}
+}
+
+// deliver delivers ev on the owner's goroutine. A lane waits for the answer, so that a Begin is seen,
+// and can be refused, before the work, as with one goroutine.
+func (l *lane) deliver(ev *Event) bool {
 	if l.owner {
 		return l.w.deliver(ev)
 	}

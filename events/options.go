@@ -40,7 +40,8 @@ func WithRegistry(r *Registry) Option { return func(c *config) { c.registry = r 
 // Run.Abort. 0, the default, is no bound.
 func WithRollbackTimeout(d time.Duration) Option { return func(c *config) { c.rollbackTimeout = d } }
 
-// WithClock replaces the monotonic clock, which counts from the run's start. A nil clock gives no times.
+// WithClock replaces the monotonic clock, which counts from the run's start. A nil clock gives no
+// times. The clock must not panic.
 func WithClock(now func() time.Duration) Option {
 	return func(c *config) { c.clock, c.hasClock = now, true }
 }

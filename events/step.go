@@ -13,7 +13,7 @@ type Step struct {
 // frame checks that the step is on top of its lane.
 func (s Step) frame() *frame {
 	l := s.l
-	if l == nil || int(s.d) != len(l.stack)-1 {
+	if l == nil || l.laneState == nil || int(s.d) != len(l.stack)-1 {
 		panic(ErrStale)
 	}
 	f := &l.stack[s.d]

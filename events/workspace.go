@@ -12,10 +12,13 @@ import (
 type workspace struct {
 	state
 
-	// What lane 0 begins with.
+	// Lane 0, and what it begins with.
+	lane    laneState
 	frames  [8]frame
 	entries [4]entry
 	comp    compensation
+
+	labels [4]Payload // of undos, newest first; they stay for the next run
 }
 
 // state is of one run.
@@ -57,13 +60,15 @@ func (l *lane) borrow(r *run, yield func(Event) bool, root Payload) {
 	w.r, w.sinks, w.root = r, r.cfg.sinks, root
 	w.yield, w.gone = yield, yield == nil
 	w.ev.Run = &r.info
-	l.r, l.w, l.rec, l.owner = r, w, &w.ev, true
+	l.r, l.laneState = r, &w.lane
+	l.w, l.rec, l.owner = w, &w.ev, true
 	l.stack, l.entries, l.spare = w.frames[:0], w.entries[:0], &w.comp
 }
 
 // giveBack returns the workspace, cleared; a Step that is kept is stale then. All lanes have ended.
 func (l *lane) giveBack() {
 	w := l.w
+	clear(l.stack)                    // there is nothing in it, unless a clock panicked
 	if cap(l.stack) > len(w.frames) { // it has grown out of these; else they were cleared one by one
 		clear(w.frames[:])
 	}
@@ -73,20 +78,23 @@ func (l *lane) giveBack() {
 	if l.spare != &w.comp {
 		w.comp = compensation{}
 	}
-	l.w, l.rec, l.stack, l.entries, l.spare = nil, nil, nil, nil, nil
-	w.state = state{}
+	l.laneState = nil
+	w.state, w.lane = state{}, laneState{}
 	workspaces.Put(w)
 }
 
-// deliver gives ev its number and hands it to sinks and consumer. It runs on the owner only. false:
-// the consumer does not want more.
-func (w *workspace) deliver(ev *Event) bool {
+// number gives ev its place in the stream. It runs on the owner only, as deliver does.
+func (w *workspace) number(ev *Event) {
 	w.seq++
 	ev.Seq = w.seq
 	if ev.Phase == Begin {
 		w.lastID++
 		ev.ID = w.lastID
 	}
+}
+
+// deliver hands ev to sinks and consumer. false: the consumer does not want more.
+func (w *workspace) deliver(ev *Event) bool {
 	if len(w.sinks) > 0 {
 		w.toSinks(ev, 0)
 	}
