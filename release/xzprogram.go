@@ -36,7 +36,7 @@ func xzProgram(ctx context.Context, several bool) string {
 // xzAside unpacks r, which reads from in, by a program. It is given nothing but r and a pipe, and killed when nobody
 // reads on.
 func xzAside(in *input, r io.Reader, program string, several bool) (io.Reader, func(), error) {
-	from, to, err := os.Pipe()
+	from, to, err := run.WidePipe()
 	if err != nil {
 		return nil, func() {}, err
 	}

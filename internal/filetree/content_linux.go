@@ -18,7 +18,7 @@ func (w *Writer) write(fd int, name string, content io.Reader) error {
 	if w.scratch == nil {
 		w.scratch = make([]byte, block)
 	}
-	var f fill
+	f := fill{early: &w.early}
 	for {
 		n, err := io.ReadFull(content, w.scratch)
 		if err := f.add(fd, name, w.scratch[:n]); err != nil {
@@ -34,7 +34,10 @@ func (w *Writer) write(fd int, name string, content io.Reader) error {
 }
 
 // fill is how far an empty file was filled. Blocks of zeros become holes.
-type fill struct{ size, written int64 }
+type fill struct {
+	early         *early
+	size, written int64
+}
 
 func (f *fill) add(fd int, name string, p []byte) error {
 	if len(p) > 0 && !zeros(p) {
@@ -42,6 +45,7 @@ func (f *fill) add(fd int, name string, p []byte) error {
 			return failed("write", name, err)
 		}
 		f.written = f.size + int64(len(p))
+		f.early.wrote(len(p))
 	}
 	f.size += int64(len(p))
 	return nil

@@ -66,7 +66,7 @@ func (w *Writer) begin() *crew {
 
 // finish writes one file to its end, and closes it.
 func (w *Writer) finish(j *job) error {
-	var f fill
+	f := fill{early: &w.early}
 	err := w.crew.write(&f, j, j.first)
 	if j.more != nil {
 		for b := range j.more {

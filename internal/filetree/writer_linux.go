@@ -37,6 +37,7 @@ type Writer struct {
 	slow    bool                    // the kernel has no openat2, or forbids it
 	crew    *crew                   // writes what is in files; nil: it has not begun
 	alone   bool                    // there is none
+	early   early
 	scratch []byte
 }
 
@@ -52,7 +53,7 @@ func NewWriter(dir string, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, errors.Join(&fs.PathError{Op: "open", Path: dir, Err: err}, root.Close())
 	}
-	return &Writer{root: root, top: top, open: -1, opts: o, uid: os.Geteuid(), gid: os.Getegid(), dirs: map[string]storage.Attr{}}, nil
+	return &Writer{root: root, top: top, early: early{top: top}, open: -1, opts: o, uid: os.Geteuid(), gid: os.Getegid(), dirs: map[string]storage.Attr{}}, nil
 }
 
 // at opens the directory of name, making it if need be, and gives its descriptor and name's last
@@ -289,7 +290,7 @@ func (w *Writer) Close() error {
 		failed = append(failed, w.setAttr(d, name, w.dirs[name]), unix.Close(d))
 	}
 	w.dirs = map[string]storage.Attr{}
-	return errors.Join(append(failed, unix.Close(w.top), w.root.Close())...)
+	return errors.Join(append(failed, w.early.end(), unix.Close(w.top), w.root.Close())...)
 }
 
 // SameDisk reports whether a file of one directory can have a name in the other.
