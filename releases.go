@@ -45,7 +45,8 @@ func (h *Host) NewestRelease(ctx context.Context, name string) (string, error) {
 }
 
 // Fetch makes a release of a root file system. It is seen by nobody before it is complete. One that is
-// there and was made of the same is skipped; one that was made of something else is fault.Exists.
+// there and was made of the same is skipped; one that was made of something else is fault.Exists. Somebody else who
+// gets it is waited for, for jail.ReleasePatience; then it is fault.Busy.
 func (h *Host) Fetch(o FetchOptions) events.Op[release.Info] {
 	name, src, err := h.sources.choose(o)
 	if err != nil { // it is for the stream to say
@@ -79,15 +80,18 @@ func (h *Host) DestroyRelease(name string) events.Op[struct{}] {
 
 // alone is how an operation that makes (or ends) a release begins. Where it has nothing to do it notes nothing.
 func (h *Host) alone(op string, name storage.Name, makes bool) func(events.Step) error {
-	d := storage.Release(name)
+	want := jail.Want{Dataset: storage.Release(name)}
+	if makes {
+		want.Wait = jail.ReleasePatience
+	}
 	return func(s events.Step) error {
-		if _, err := h.keeper.Enter(s, op, jail.Want{Dataset: d}); err != nil {
+		if _, err := h.keeper.Enter(s, op, want); err != nil {
 			return err
 		}
-		if _, err := h.backend.Storage.Stat(s.Context(), d); (err == nil) == makes {
+		if _, err := h.backend.Storage.Stat(s.Context(), want.Dataset); (err == nil) == makes {
 			return nil
 		}
-		return h.keeper.Claim(s, op, true, []storage.Dataset{d}, nil)
+		return h.keeper.Claim(s, op, true, []storage.Dataset{want.Dataset}, nil)
 	}
 }
 

@@ -26,7 +26,7 @@ func (h *Host) UpdateRelease(name, mirror string) events.Op[release.Info] {
 			return i, fault.New("update", fault.Unknown, name, err)
 		}
 		d := storage.Release(next)
-		if _, err := h.keeper.Enter(s, "update", jail.Want{Dataset: d}); err != nil {
+		if _, err := h.keeper.Enter(s, "update", jail.Want{Dataset: d, Wait: jail.ReleasePatience}); err != nil {
 			return i, err
 		}
 		if err := h.keeper.Claim(s, "update", true, []storage.Dataset{d}, nil); err != nil {

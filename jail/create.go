@@ -214,8 +214,8 @@ func (k *Keeper) make(s events.Step, name Name, from storage.Origin, o CreateOpt
 	return files.Apply(s)
 }
 
-// releasePatience is how long a creation waits for another one that gets the same release.
-const releasePatience = 2 * time.Minute
+// ReleasePatience is how long is waited for somebody who gets the same release.
+const ReleasePatience = 2 * time.Minute
 
 // needRelease holds the newest patch level of a release as it is, and gets it first if it is missing and may be
 // fetched. What was got is final.
@@ -249,7 +249,7 @@ func (k *Keeper) hold(s events.Step, name storage.Name, noFetch bool) error {
 		return fault.New("", fault.NotFound, release.String(), errors.New("it is not there, and is not to be fetched"))
 	}
 	if gone {
-		letGo, err := k.Enter(s, "fetch", Want{Dataset: release, Wait: releasePatience})
+		letGo, err := k.Enter(s, "fetch", Want{Dataset: release, Wait: ReleasePatience})
 		if err != nil {
 			return err
 		}
@@ -267,7 +267,7 @@ func (k *Keeper) hold(s events.Step, name storage.Name, noFetch bool) error {
 		}
 		letGo()
 	}
-	_, err = k.Enter(s, "create", Want{Dataset: release, Shared: true, Wait: releasePatience})
+	_, err = k.Enter(s, "create", Want{Dataset: release, Shared: true, Wait: ReleasePatience})
 	return err
 }
 
