@@ -3,15 +3,22 @@ package ioc_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/events"
@@ -24,7 +31,7 @@ import (
 	"github.com/libioc/ioc/storage"
 )
 
-// TestDebian makes a real Debian of the mirror that the host's apt has, and runs a program in it. It takes a minute
+// TestDebian makes a real Debian of the mirror that the host's apt has, after some attempts that fail, and runs a program in it. It takes a minute
 // of a processor, so the system is kept, for as long as the code that made it is the same; IOC_LONG=1 makes it
 // anew.
 func TestDebian(t *testing.T) {
@@ -132,6 +139,10 @@ func bootstraps(t *testing.T, tool, distribution, suite, title string) {
 		t.Logf("made before: %s", kept)
 		o = ioc.FetchOptions{Name: name, Source: release.File(kept)}
 	}
+	failed := o.From != "" && tool == "mmdebstrap" && distribution == "debian"
+	if failed {
+		h = afterFailures(t, o)
+	}
 	var check eventstest.Checker
 	phases, by := map[string]events.Amount{}, ""
 	i, err := h.Fetch(o).Do(t.Context(), events.WithSink(func(ev *events.Event) {
@@ -162,6 +173,12 @@ func bootstraps(t *testing.T, tool, distribution, suite, title string) {
 			t.Errorf("it was made by %q, want %s", by, tool)
 		}
 		for _, title := range []string{"download packages", "install packages"} {
+			if failed && title == "download packages" {
+				if a := phases[title]; a.Done > 0 {
+					t.Errorf("%s: %v, though all were there", title, a)
+				}
+				continue
+			}
 			if a := phases[title]; a.Done < 50 || a.Total < 50 && tool == "mmdebstrap" {
 				t.Errorf("%s: %v", title, a)
 			}
@@ -171,6 +188,95 @@ func bootstraps(t *testing.T, tool, distribution, suite, title string) {
 	if o.From != "" && !t.Failed() {
 		keep(t, filepath.Join(h.Root(), "releases", name, "root"), kept)
 	}
+}
+
+// afterFailures is a host whose attempts to make a Debian have failed, for the next one to succeed: its disk was full, a package
+// on the mirror was another than its index says, and it was broken off in the middle.
+func afterFailures(t *testing.T, o ioc.FetchOptions) *ioc.Host {
+	t.Helper()
+	disk := filepath.Join(filepath.Dir(realRoot(t)), smallDisk)
+	err := os.Mkdir(disk, 0o755)
+	if err == nil {
+		err = unix.Mount("tmpfs", disk, "tmpfs", 0, "size=100m,mode=755")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(disk, "root")
+	t.Cleanup(func() {
+		tidy(t, root)
+		if err := unix.Unmount(disk, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	h := openAt(t, root)
+	fails := func(what string, kind fault.Kind, o ioc.FetchOptions, see func(*events.Event, func())) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		_, err := h.Fetch(o).Do(ctx, eventstest.Watch(t), events.WithSink(func(ev *events.Event) { see(ev, cancel) }))
+		if errors.Is(err, fault.Unavailable) {
+			t.Skip("left out: ", err)
+		}
+		if err == nil || fault.KindOf(err) != kind || len(fault.Remedies(err)) == 0 && kind != fault.Cancelled {
+			t.Errorf("%s: %v (%v), remedies %q; want %v", what, err, fault.KindOf(err), fault.Remedies(err), kind)
+		}
+		if all, err := h.Releases(t.Context()); err != nil || len(all) > 0 {
+			t.Errorf("%s: there are %v, %v", what, all, err)
+		}
+		nothingLeft(t, h)
+	}
+	fails("disk full", fault.NoSpace, o, func(*events.Event, func()) {})
+	if err := unix.Mount("tmpfs", disk, "tmpfs", unix.MS_REMOUNT, "size=2g,mode=755"); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("no_proxy", "127.0.0.1")
+	wrong := o
+	wrong.Name, wrong.Mirror = "wrong", wrongMirror(t)
+	packages, _ := filepath.Glob(filepath.Join(root, "cache/packages-*/libc6_*.deb")) // the pattern is right
+	for _, path := range packages {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fails("wrong package", fault.Corrupt, wrong, func(*events.Event, func()) {})
+	fails("broken off", fault.Cancelled, o, func(ev *events.Event, cancel func()) {
+		if ev.Phase == events.Progress && ev.Title() == "install packages" {
+			cancel()
+		}
+	})
+	return h
+}
+
+// wrongMirror is a server that has what Debian's has, but one package.
+func wrongMirror(t *testing.T) string {
+	t.Helper()
+	up, err := url.Parse("http://deb.debian.org/debian")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &httputil.ReverseProxy{
+		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(up) },
+		ErrorLog: log.New(io.Discard, "", 0), // a client that went, of which it is told
+	}
+	p.ModifyResponse = func(r *http.Response) error {
+		if strings.Contains(r.Request.URL.Path, "/libc6_") && r.StatusCode == http.StatusOK {
+			r.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.MultiReader(strings.NewReader("x"), skipFirst(r.Body)), r.Body}
+		}
+		return nil
+	}
+	s := httptest.NewServer(p)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// skipFirst is r without its first byte.
+func skipFirst(r io.Reader) io.Reader {
+	_, _ = io.CopyN(io.Discard, r, 1) // whoever reads on is told
+	return r
 }
 
 // works runs programs of a system of packages.

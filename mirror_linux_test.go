@@ -19,7 +19,7 @@ import (
 )
 
 // TestMirrorFails: the real mmdebstrap, and apt, meet a mirror that fails in every way. It is told what it was, nothing is
-// left but packages, and the next fetch succeeds.
+// left but packages, and the next fetch succeeds. (TestDebian has it do so with the real program.)
 func TestMirrorFails(t *testing.T) {
 	h := realHost(t)
 	if path := run.Find("mmdebstrap"); path == "mmdebstrap" {

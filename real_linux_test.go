@@ -112,10 +112,14 @@ func sweep(t testing.TB, dir string) {
 		return
 	}
 	tidy(t, filepath.Join(dir, "root"))
+	_ = syscall.Unmount(filepath.Join(dir, smallDisk), syscall.MNT_DETACH) // mostly there is none
 	if err := os.RemoveAll(dir); err != nil {
 		t.Logf("sweep: %v", err)
 	}
 }
+
+// smallDisk is where a test mounts one, beside the root.
+const smallDisk = "disk"
 
 // tidy stops the jails of a root.
 func tidy(t testing.TB, root string) {
