@@ -7,11 +7,14 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/libioc/ioc"
 	"github.com/libioc/ioc/internal/download"
@@ -19,7 +22,36 @@ import (
 	"github.com/libioc/ioc/storage"
 )
 
-// TestSharedLayers: releases of the same layers have the same files, each lives as long as it is there, and prune removes the layers
+// look is what can be said of the files below dir: attributes and content, by their names.
+func look(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	if err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		text := fmt.Sprint(info.Mode(), st.Ino, st.Uid, st.Gid, info.Size(), info.ModTime().UnixNano())
+		if info.Mode().IsRegular() {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text += fmt.Sprintf(" %x", sha256.Sum256(content))
+		}
+		all[path] = text
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestSharedLayers: releases of the same layers have the same files, a jail of one changes none of the other's, each lives as long as it is there, and prune removes the layers
 // that none is made of.
 func TestSharedLayers(t *testing.T) {
 	h := realHost(t)
@@ -93,9 +125,32 @@ func TestSharedLayers(t *testing.T) {
 			t.Errorf("%s: %v", name, exit)
 		}
 	}
+	whole := func(after string) func() {
+		t.Helper()
+		was := look(t, filepath.Join(h.Root(), "releases/two/root"))
+		return func() {
+			t.Helper()
+			if diff := cmp.Diff(was, look(t, filepath.Join(h.Root(), "releases/two/root"))); diff != "" {
+				t.Errorf("after %s the other release is another (-was +is):\n%s", after, diff)
+			}
+		}
+	}
 	works("one")
 	works("two")
+	same := whole("a jail of one that changes all that it has")
+	const spoils = `cp -a /bin /tmp/b; PATH=/tmp/b exec /tmp/b/sh -ec '
+cd /bin; ln userland again; chown 5:6 again; chmod 4711 again; touch again; echo changed >>userland; echo changed >again; mv again userland
+rm -rf /bin/*; chmod 700 /bin; echo new >/bin/sh; test "$(cat /bin/sh)" = new'`
+	if exit := must(t, h.JailGenerator("spoils").Run(ioc.RunOptions{
+		Create: ioc.CreateOptions{Release: "one"}, Temporary: true, Exec: command("/bin/sh", "-ec", spoils),
+	})); exit.Code != 0 {
+		t.Errorf("the jail that changes files: %v", exit)
+	}
+	same()
+	works("one")
+	same = whole("the end of one")
 	must(t, h.DestroyRelease("one"))
+	same()
 	prune := func() {
 		t.Helper()
 		o := ioc.PruneOptions{Age: time.Nanosecond, DryRun: true}
@@ -111,6 +166,7 @@ func TestSharedLayers(t *testing.T) {
 		t.Errorf("after one release is gone: its layer is there %v, the shared one %v, the other's %v", there(tops["one"]), there(lower), there(tops["two"]))
 	}
 	works("two")
+	same()
 	must(t, h.DestroyRelease("two"))
 	prune()
 	if there(lower) || there(tops["two"]) {
