@@ -30,7 +30,8 @@ there are two more things, and they answer different questions.
 | %d | broken off by the caller, and the host is as it was | repeat when wanted |
 
 What is left behind outranks every reason: an interrupted command that could not be undone ends with
-%[3]d, not with %[4]d.
+%[3]d, not with %[4]d. One thing cannot be taken back: the end of a program. A restart that fails, or is broken off, after
+its stop leaves the jail stopped, properly, and says so.
 
 Commands that run a program inside a jail, ` + "`ioc exec`, `ioc run` and `ioc console`" + `, end with that
 program's own code, which may be any of those above. What they add is what shells add:

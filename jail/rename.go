@@ -52,7 +52,11 @@ func (k *Keeper) Rename(from, to Name) events.Op[struct{}] {
 			return none, err
 		}
 		if _, err := k.Look(s.Context(), to); !errors.Is(err, fault.NotFound) {
-			return none, fault.New("rename", fault.Exists, string(to), err)
+			if err == nil {
+				err = errors.New("there is a jail of that name")
+			}
+			return none, refused("rename", from, fault.New("", fault.Exists, string(to), err).
+				WithRemedy("choose another name, or destroy it first"))
 		}
 		plan, err := k.Storage.Rename(s.Context(), a, b, storage.RenameOptions{})
 		if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,6 +72,41 @@ func TestInterruptWhileReading(t *testing.T) {
 		}
 		if got := at.do("list", "--releases", "-H"); got != "" {
 			t.Errorf("there is a release:\n%s", got)
+		}
+	})
+}
+
+// TestInterruptedRecover breaks off a recovery: what it has begun comes to its end, the rest is there for the next one, and the
+// error says so.
+func TestInterruptedRecover(t *testing.T) {
+	everywhere(t, func(t *testing.T, at *place) {
+		gate := filepath.Join(at.dir, "gate") // the hook gives up if the test dies
+		at.do("create", "web", "exec_start=sleep 1000", "exec_poststop=n=0; until [ -e "+gate+" ] || [ $n = 6000 ]; do sleep 0.01; n=$((n+1)); done")
+		start := at.watch(at.ioc("--events", "ndjson", "start", "web"))
+		start.until("begin", "jail.hook")
+		if err := start.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		start.end()
+		w := at.watch(at.ioc("--events", "ndjson", "recover"))
+		w.until("begin", "jail.hook")
+		if err := w.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		w.untilSaid(": taking back what was done")
+		if err := os.WriteFile(gate, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		code, stream := w.end()
+		if code != 2 || !strings.Contains(w.stderr.String(), "\nioc: recover: broken off: 1 of the things that were left behind are still there\n  ioc recover goes on\n") {
+			t.Errorf("exit code %d, want 2: %s\n%s", code, w.stderr.String(), stream)
+		}
+		at.do("recover")
+		if left := at.do("recover", "--list"); left != "" {
+			t.Errorf("something is left behind:\n%s", left)
+		}
+		if got := at.state("web"); got != "stopped" {
+			t.Errorf("the jail is %s, want stopped", got)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -77,14 +78,39 @@ func (at *place) state(jail string) string {
 type watched struct {
 	*exec.Cmd
 	t      *testing.T
-	stderr strings.Builder
+	stderr errorOutput
 	lines  chan string // the stream
+}
+
+// errorOutput is what a program says on its standard error while it runs.
+type errorOutput struct {
+	mu   sync.Mutex
+	text strings.Builder
+	more chan struct{} // has room for one
+}
+
+func (o *errorOutput) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text.Write(p)
+	select {
+	case o.more <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+func (o *errorOutput) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // watch starts ioc and reads its stream.
 func (at *place) watch(cmd *exec.Cmd) *watched {
 	at.t.Helper()
 	w := &watched{Cmd: cmd, t: at.t, lines: make(chan string, 1000)}
+	w.stderr.more = make(chan struct{}, 1)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		at.t.Fatal(err)
@@ -123,6 +149,20 @@ func (w *watched) until(phase, kind string) {
 			}
 		case <-bound.C:
 			w.t.Fatalf("%s of %s did not come", phase, kind)
+		}
+	}
+}
+
+// untilSaid waits for words on the standard error.
+func (w *watched) untilSaid(text string) {
+	w.t.Helper()
+	bound := time.NewTimer(patience)
+	defer bound.Stop()
+	for !strings.Contains(w.stderr.String(), text) {
+		select {
+		case <-w.stderr.more:
+		case <-bound.C:
+			w.t.Fatalf("it does not say %q but\n%s", text, w.stderr.String())
 		}
 	}
 }

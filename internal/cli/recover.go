@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -54,7 +56,7 @@ ioc recover --resolve jail/web`,
 			}
 		}
 		if done.Residue > 0 {
-			return unrecovered(done.Residue)
+			return unrecovered(done.Residue, err)
 		}
 		return err
 	})
@@ -77,9 +79,13 @@ func (c *call) resolve(host *ioc.Host, id, note string) error {
 	return host.Resolve(run, note)
 }
 
-// unrecovered is the error of a recovery that could not clear n things.
-func unrecovered(n int) error {
-	return fault.New("recover", fault.Residue, "", fmt.Errorf("%d of the things that were left behind are still there", n)).
+// unrecovered is the error of a recovery that could not clear n things, and ended with err.
+func unrecovered(n int, err error) error {
+	left := fmt.Errorf("%d of the things that were left behind are still there", n)
+	if errors.Is(err, context.Canceled) {
+		return fault.New("recover", fault.Residue, "", fmt.Errorf("broken off: %w", left)).WithRemedy("ioc recover goes on")
+	}
+	return fault.New("recover", fault.Residue, "", left).
 		WithRemedy("deal with them by hand, then take each operation off the list: ioc recover --resolve ID")
 }
 
