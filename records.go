@@ -53,7 +53,7 @@ func (r records) Release(s events.Step, key string, first func(events.Step)) err
 
 func (r records) Dirty() (bool, error) { return r.journal.Dirty() }
 
-func (r records) Recover(s events.Step) error {
-	_, err := events.Call(s, r.journal.Recover(r.registry))
+func (r records) Recover(s events.Step, about func(events.Effect) bool) error {
+	_, err := events.Call(s, r.journal.Recover(r.registry, journal.Concerning(about)))
 	return err
 }

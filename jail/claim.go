@@ -24,17 +24,49 @@ type Want struct {
 
 // Enter begins an operation: it takes the locks of all wants, in the order of their names, until the
 // run is over, and then recovers what dead runs left. A recovery that fails is seen in the stream and
-// stops nobody: what it concerns will be found broken. release gives the locks back before the end.
+// stops nobody: what it concerns will be found broken. But what a dead run did to the wants is undone before
+// the operation goes on: if that run cannot be recovered yet, because somebody holds what else it is about, the locks are given
+// back, for whoever else waits for them, and it is tried again for a moment; then the error is fault.Busy. release gives the locks back before the end.
 func (k *Keeper) Enter(s events.Step, op string, wants ...Want) (release func(), err error) {
 	wants = slices.SortedFunc(slices.Values(wants), func(a, b Want) int {
 		return strings.Compare(a.Dataset.String(), b.Dataset.String())
 	})
+	release, err = k.enterOnce(s, op, wants)
+	if _, ok := errors.AsType[*unsettledError](err); !ok {
+		return release, err
+	}
+	by, _ := errors.AsType[*fault.HeldError](err)
+	wait := &Wait{Dataset: wants[0].Dataset, By: by, Bound: max(k.Wait, wants[0].Wait, orphanPatience)}
+	err = s.Do(wait, func(s events.Step) error {
+		var err error
+		release, err = poll(s.Context(), wait.Bound, func() (func(), error) { return k.enterOnce(s, op, wants) })
+		return err
+	})
+	if blocked, ok := errors.AsType[*unsettledError](err); ok {
+		err = fault.New(op, fault.Busy, string(wants[0].Dataset.Name), blocked.why).WithRemedy("wait for it, then try again")
+	}
+	return release, err
+}
+
+// unsettledError is that what a dead run did to what is locked is not undone.
+type unsettledError struct{ why error }
+
+func (e *unsettledError) Error() string { return e.why.Error() }
+func (e *unsettledError) Unwrap() error { return e.why }
+
+// enterOnce is Enter without waiting for what a dead run is about.
+func (k *Keeper) enterOnce(s events.Step, op string, wants []Want) (release func(), err error) {
 	var held []func()
 	release = func() {
 		for _, r := range slices.Backward(held) {
 			r()
 		}
 	}
+	defer func() {
+		if err != nil {
+			release()
+		}
+	}()
 	for _, w := range wants {
 		if err := w.Dataset.Validate(); err != nil && w.Dataset != storage.Global() {
 			return release, fault.New(op, fault.Unknown, string(w.Dataset.Name), err)
@@ -48,17 +80,25 @@ func (k *Keeper) Enter(s events.Step, op string, wants ...Want) (release func(),
 	if _, within := events.Recovery(s.Context()); within { // it would wait for what it is about to recover itself
 		return release, nil
 	}
-	return release, k.recover(s)
+	return release, k.recover(s, wants)
 }
 
-func (k *Keeper) recover(s events.Step) error {
+func (k *Keeper) recover(s events.Step, held []Want) error {
 	if dirty, err := k.Records.Dirty(); err != nil || !dirty {
 		return err
 	}
-	if err := k.Records.Recover(s); err != nil {
+	err := k.Records.Recover(s, func(e events.Effect) bool {
+		c, ok := e.(*Claim)
+		return ok && slices.ContainsFunc(held, c.contradicts)
+	})
+	switch {
+	case s.Context().Err() != nil:
 		return s.Context().Err()
+	case errors.Is(err, fault.Busy):
+		return &unsettledError{err}
+	default:
+		return nil
 	}
-	return nil
 }
 
 // orphanPatience is how long a lock of a dead process is waited for. A child that it had begun to make has
@@ -195,6 +235,11 @@ func (*Claim) Do(context.Context) error { return nil }
 
 // Undo does nothing.
 func (*Claim) Undo(context.Context) error { return nil }
+
+// contradicts reports whether the claim and w could not be at the same time: whose claim it is has not let go of it, but died.
+func (c *Claim) contradicts(w Want) bool {
+	return slices.Contains(c.Own, w.Dataset) || !w.Shared && slices.Contains(c.Share, w.Dataset)
+}
 
 func (c *Claim) take(l Locks, op string, run *events.RunInfo) (func(), error) {
 	type lock struct {

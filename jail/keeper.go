@@ -64,8 +64,9 @@ type Records interface {
 	Release(s events.Step, key string, first func(events.Step)) error
 	// Dirty reports whether there is anything to recover. It is cheap.
 	Dirty() (bool, error)
-	// Recover brings dead runs to their end, as a child of s. Runs it may not touch it leaves alone.
-	Recover(s events.Step) error
+	// Recover brings dead runs to their end, as a child of s. Runs it may not touch it leaves alone; if one of them has an effect
+	// of which about says that it concerns the caller, the error is fault.Busy.
+	Recover(s events.Step, about func(events.Effect) bool) error
 }
 
 // Kept are the effects of a start that are not undone.

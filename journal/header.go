@@ -43,6 +43,7 @@ const (
 	flagLinked  = 1 << 2 // the file's name is on stable storage
 	flagParked  = 1 << 3 // what is left is not run again by itself
 	flagHeld    = 1 << 4 // retained effects, not a run
+	flagLeft    = 1 << 5 // the run is over, and its process may go on
 )
 
 var (

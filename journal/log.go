@@ -226,6 +226,10 @@ func (l *Log) Close(clean bool) error {
 		return errors.Join(l.f.unlock(), l.f.Close())
 	}
 	if l.err != nil || l.left || !clean && !l.idle() {
+		if l.err == nil {
+			l.h.flags |= flagLeft // a hint: recovery finds out without it, when the process has ended
+			_ = writeAll(l.f, l.h.encode(), 0)
+		}
 		return l.f.Close() // a helper that has inherited the lock keeps it
 	}
 	return errors.Join(l.free(), l.f.unlock(), l.f.Close())

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
 )
@@ -59,12 +57,21 @@ type RecoverOption func(*recovery)
 // Retry tries again what earlier recoveries gave up after three attempts.
 func Retry() RecoverOption { return func(r *recovery) { r.retry = true } }
 
+// Concerning is for a caller that holds what runs hold while they change it. A dead run is left alone if somebody else holds
+// what another of its effects is about, or works with its record; if one of its effects is about what the caller holds, as
+// about says, the caller must not go on as if it were undone: when all others are recovered, Recover fails with fault.Busy.
+func Concerning(about func(events.Effect) bool) RecoverOption {
+	return func(r *recovery) { r.about = about }
+}
+
 // recovery is one execution of Recover.
 type recovery struct {
-	j     *Journal
-	reg   *events.Registry
-	retry bool
-	out   Recovered
+	j       *Journal
+	reg     *events.Registry
+	retry   bool
+	about   func(events.Effect) bool // nil: nothing concerns the caller
+	blocked error                    // a run was left alone that does
+	out     Recovered
 }
 
 // Recover is the operation that undoes what dead runs left, newest run first, and carries forward
@@ -73,7 +80,7 @@ type recovery struct {
 // recoveries may run at once: they share the work.
 //
 // What cannot be undone is residue: its run's event fails, and it is tried again by the next
-// recovery, three times in all. Recover itself fails only if it is stopped or the journal cannot be read.
+// recovery, three times in all. Recover itself fails only if it is stopped, the journal cannot be read, or as Concerning says.
 func (j *Journal) Recover(reg *events.Registry, opts ...RecoverOption) events.Op[Recovered] {
 	return events.New(&Recovery{}, func(s events.Step) (Recovered, error) {
 		r := &recovery{j: j, reg: reg}
@@ -81,6 +88,9 @@ func (j *Journal) Recover(reg *events.Registry, opts ...RecoverOption) events.Op
 			o(r)
 		}
 		err := r.all(s)
+		if err == nil {
+			err = r.blocked
+		}
 		if err == nil && r.out == (Recovered{}) {
 			return r.out, events.Skip("nothing to recover")
 		}
@@ -96,7 +106,7 @@ func (r *recovery) all(s events.Step) error {
 	}
 	slices.SortStableFunc(slots, func(a, b slotInfo) int { return b.h.started.Compare(a.h.started) })
 	for _, si := range slots {
-		if err := r.slot(s, si.name, si.h.pid); err != nil {
+		if err := r.slot(s, si.name, &si.h); err != nil {
 			return err
 		}
 	}
@@ -120,35 +130,53 @@ func (r *recovery) all(s events.Step) error {
 // takes its time. Who is meant to hold it may take longer, and is left alone.
 const orphanPatience = 2 * time.Second
 
-// lock takes the lock of pid's slot, waiting for what pid has left if it is dead.
-func (r *recovery) lock(s events.Step, f file, pid int) (bool, error) {
+// lock takes the lock of a slot. What a dead run has left that has it, or another recovery, is waited for, unless the run is none of
+// the caller's concern.
+func (r *recovery) lock(s events.Step, name string, f file, h *header) (bool, error) {
 	bound := time.NewTimer(orphanPatience)
 	defer bound.Stop()
 	for {
 		ok, err := tryLock(f)
-		if ok || err != nil || f.osFile() == nil || pid <= 0 || !errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+		if ok || err != nil || !r.j.isDead(h) {
 			return ok, err
+		}
+		blocked := r.awaits(name, h)
+		if r.about != nil && blocked == nil {
+			return false, nil
 		}
 		pause := time.NewTimer(5 * time.Millisecond)
 		select {
 		case <-pause.C:
-			continue
+			if f.osFile() != nil { // else nobody else can have it
+				continue
+			}
 		case <-bound.C:
 		case <-s.Context().Done():
 		}
 		pause.Stop()
+		r.note(blocked)
 		return false, s.Context().Err()
 	}
 }
 
+// awaits is why the caller has to wait for a dead run with whose slot somebody works; nil: it does not concern it.
+func (r *recovery) awaits(name string, h *header) error {
+	img, _, err := r.j.look(name)
+	if err != nil || img.h.is(flagFree) || img.h.run != h.run {
+		return nil
+	}
+	todo, report := img.history().left()
+	return r.block(img.dead(r.j, todo, report), todo, errors.New("somebody is at work with its record"))
+}
+
 // slot recovers one slot if nobody works with it.
-func (r *recovery) slot(s events.Step, name string, pid int) error {
+func (r *recovery) slot(s events.Step, name string, h *header) error {
 	f, err := r.j.fs.open(name, false, false)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	defer f.Close()                                      //nolint:errcheck // nothing was written through it that was not checked
-	if ok, err := r.lock(s, f, pid); !ok || err != nil { // a live run, a child it left, or another recovery
+	defer f.Close()                                          //nolint:errcheck // nothing was written through it that was not checked
+	if ok, err := r.lock(s, name, f, h); !ok || err != nil { // a live run, a child it left, or another recovery
 		return err
 	}
 	defer f.unlock() //nolint:errcheck // Close follows
@@ -185,6 +213,23 @@ func (r *recovery) slot(s events.Step, name string, pid int) error {
 		todo, report, log.done)
 }
 
+// block is that a dead run is left alone, and why; nil if it does not concern the caller.
+func (r *recovery) block(dead *events.DeadRun, todo []*effect, why error) error {
+	for _, e := range todo {
+		if v, err := r.reg.Decode(e.Name, e.Params); r.about != nil && err == nil && r.about(v) {
+			return fault.New("undo", fault.Busy, fmt.Sprintf("what %s of pid %d left", dead.Root, dead.Run.PID), why)
+		}
+	}
+	return nil
+}
+
+// note keeps the first reason why the caller is blocked; nil is none.
+func (r *recovery) note(blocked error) {
+	if r.blocked == nil {
+		r.blocked = blocked
+	}
+}
+
 // child runs what is left of one dead run below an event of its own; done is called when nothing is.
 func (r *recovery) child(s events.Step, rep *replayer, todo, report []*effect, done func() error) error {
 	r.out.Runs++
@@ -192,6 +237,7 @@ func (r *recovery) child(s events.Step, rep *replayer, todo, report []*effect, d
 		release, err := rep.guard(s, todo)
 		if err != nil {
 			r.out.Busy++
+			r.note(r.block(rep.dead, todo, err))
 			return events.Skip(err.Error())
 		}
 		defer release()

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/libioc/ioc/events"
 	"github.com/libioc/ioc/fault"
@@ -351,7 +354,7 @@ func TestLive(t *testing.T) {
 			n := 0
 			for l, err := range j.Live() {
 				n++
-				if err != nil || l.Type != "jail.start" || l.Key != "web" || l.Run.ID != s.Run().ID || l.Run.PID != 7 || !l.Run.Started.Equal(s.Run().Started) {
+				if err != nil || l.Type != "jail.start" || l.Key != "web" || l.Run.ID != s.Run().ID || l.Run.PID != os.Getpid() || !l.Run.Started.Equal(s.Run().Started) {
 					t.Errorf("Live: %+v, %v", l, err)
 				}
 			}
@@ -362,7 +365,7 @@ func TestLive(t *testing.T) {
 				t.Errorf("a live run was recovered: %+v", out)
 			}
 			return 0, nil
-		}).Do(t.Context(), events.WithJournal(j), events.WithRegistry(w.registry()), events.WithOrigin("h", 7))
+		}).Do(t.Context(), events.WithJournal(j), events.WithRegistry(w.registry()), events.WithOrigin("h", os.Getpid()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -435,4 +438,49 @@ func TestDirtyRunKeepsItsHelpersLock(t *testing.T) {
 	if out := recoverAll(t, j, w); out.Runs != 1 {
 		t.Errorf("%+v", out)
 	}
+}
+
+// TestConcerning: who holds what a dead run held is told that somebody else works with that run's record, after a while; who
+// has nothing to do with it goes on at once.
+func TestConcerning(t *testing.T) {
+	journals(t, func(t *testing.T, j *Journal) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			w.die(t, j, "a b")
+			j := reborn(j)
+			other, err := j.fs.open(slotName(0), false, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer other.Close()
+			if ok, err := other.lock(exclusive); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			if dirty, err := j.Dirty(); !dirty || err != nil {
+				t.Errorf("while another recovery is at work: dirty %v, %v", dirty, err)
+			}
+			about := func(name string) RecoverOption {
+				return Concerning(func(e events.Effect) bool { return e.(*put).Name == name })
+			}
+			began := time.Now()
+			if out, err := j.Recover(w.registry(), about("c")).Do(t.Context()); err != nil || out != (Recovered{}) || time.Since(began) > 0 {
+				t.Errorf("who is not concerned: %+v, %v, after %v", out, err, time.Since(began))
+			}
+			_, err = j.Recover(w.registry(), about("a")).Do(t.Context())
+			if !errors.Is(err, fault.Busy) || !strings.Contains(err.Error(), "of pid 4711 left") {
+				t.Errorf("who is concerned: %v", err)
+			}
+			wantWorld(t, w, "a b")
+			if _, ok := other.(*diskFile); ok {
+				time.AfterFunc(time.Second, func() { _ = other.unlock() })
+			} else if err := other.unlock(); err != nil { // nobody else can have one in memory, and it is not waited for
+				t.Fatal(err)
+			}
+			if out, err := j.Recover(w.registry(), about("a")).Do(t.Context()); err != nil || out.Undone != 2 {
+				t.Errorf("when it is let go: %+v, %v", out, err)
+			}
+			wantWorld(t, w, "")
+			wantClean(t, j)
+		})
+	})
 }

@@ -63,6 +63,17 @@ func nameless(slot string) (id events.RunID) {
 	return id
 }
 
+// isDead reports whether a run is no more, so that whoever has its slot is somebody else. It may not know.
+func (j *Journal) isDead(h *header) bool {
+	if h.is(flagLeft) {
+		return true
+	}
+	if boot := j.opts.BootID; boot.known() && h.boot.known() && h.boot != boot {
+		return true
+	}
+	return h.pid > 0 && hasExited(h.pid)
+}
+
 // with calls do with an open file.
 func (j *Journal) with(name string, do func(file) error) error {
 	f, err := j.fs.open(name, false, false)
@@ -97,6 +108,9 @@ func (j *Journal) Dirty() (bool, error) {
 		}
 		if dirty, err := j.idle(si.name); dirty || err != nil {
 			return dirty, err
+		}
+		if j.isDead(&si.h) { // another recovery, or a child that it left, works with it
+			return true, nil
 		}
 	}
 	for _, suffix := range []string{suffixNext, suffixOut} {

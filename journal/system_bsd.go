@@ -4,6 +4,7 @@ package journal
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -36,3 +37,6 @@ func bootTime() (id BootID) {
 	}
 	return ofTime(int64(tv.Sec)) //nolint:unconvert // int32 on 32 bits
 }
+
+// hasExited reports whether a process is no more. One whose exit status nobody has asked for counts as there.
+func hasExited(pid int) bool { return errors.Is(unix.Kill(pid, 0), unix.ESRCH) }

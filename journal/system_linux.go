@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -50,4 +51,11 @@ func remoteFileSystem(path string) (kind string, remote bool, err error) {
 	default:
 		return "", false, nil
 	}
+}
+
+// hasExited reports whether a process is no more, or is about to be: one that has been killed has no program any more while its files
+// are closed one after the other, and until somebody has asked for its exit status.
+func hasExited(pid int) bool {
+	_, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)
 }
