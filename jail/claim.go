@@ -35,7 +35,10 @@ func (k *Keeper) Enter(s events.Step, op string, wants ...Want) (release func(),
 	if _, ok := errors.AsType[*unsettledError](err); !ok {
 		return release, err
 	}
-	by, _ := errors.AsType[*fault.HeldError](err)
+	by, ok := errors.AsType[*fault.HeldError](err)
+	if !ok { // another recovery, or a child that the dead run has left
+		by = &fault.HeldError{Op: "recover"}
+	}
 	wait := &Wait{Dataset: wants[0].Dataset, By: by, Bound: max(k.Wait, wants[0].Wait, orphanPatience)}
 	err = s.Do(wait, func(s events.Step) error {
 		var err error

@@ -1,6 +1,10 @@
 package journal
 
-import "github.com/libioc/ioc/events"
+import (
+	"slices"
+
+	"github.com/libioc/ioc/events"
+)
 
 // effect is what the records say about one thing that is to be undone or to be done.
 type effect struct {
@@ -105,6 +109,21 @@ func (hi *history) open(e *effect) bool {
 		}
 	}
 	return true
+}
+
+// guards lists whose guards hold while todo is run: those of all that the run has registered, also of what is undone. What says which
+// locks a run has is undone last, but undone also if something newer could not be.
+func (hi *history) guards(todo []*effect) []*effect {
+	all := slices.Clone(todo)
+	if len(todo) == 0 || hi.commit > 0 {
+		return all
+	}
+	for i := range hi.effects {
+		if e := &hi.effects[i]; e.undone && !e.Deferred && !e.sealed && e.ref == 0 {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 // left lists what recovery, or a release, has to run, in this order, and what may only be reported:

@@ -320,7 +320,7 @@ func TestDescriptors(t *testing.T) {
 	if err := w.do(t, j, "@taken x"); err != nil {
 		t.Fatal(err)
 	}
-	busy, _, err := j.takeFile("test", "taken", "")
+	busy, _, err := j.takeFile("test", "taken", "", lockSoon)
 	if err != nil || busy == nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 // release; nil if nothing is. It is an error if the key is not the run's to take.
 func (p *prepared) lockPrior(j *Journal, h *header, extend bool) (*heldFile, error) {
 	for range 100 { // a release may end at the same time
-		t, again, err := j.takeFile("retain", p.key, "")
+		t, again, err := j.takeFile("retain", p.key, "", lockSoon)
 		if again {
 			continue
 		}

@@ -165,8 +165,9 @@ func (r *recovery) awaits(name string, h *header) error {
 	if err != nil || img.h.is(flagFree) || img.h.run != h.run {
 		return nil
 	}
-	todo, report := img.history().left()
-	return r.block(img.dead(r.j, todo, report), todo, errors.New("somebody is at work with its record"))
+	hi := img.history()
+	todo, report := hi.left()
+	return r.block(img.dead(r.j, todo, report), hi.guards(todo), errors.New("somebody is at work with its record"))
 }
 
 // slot recovers one slot if nobody works with it.
@@ -209,13 +210,13 @@ func (r *recovery) slot(s events.Step, name string, h *header) error {
 	if len(todo)+len(report) == 0 {
 		return log.done() // the run had ended but for the last word
 	}
-	return r.child(s, &replayer{reg: r.reg, log: log, dead: img.dead(r.j, todo, report), count: true, retry: r.retry},
+	return r.child(s, &replayer{reg: r.reg, log: log, dead: img.dead(r.j, todo, report), count: true, retry: r.retry, guards: hi.guards(todo)},
 		todo, report, log.done)
 }
 
 // block is that a dead run is left alone, and why; nil if it does not concern the caller.
-func (r *recovery) block(dead *events.DeadRun, todo []*effect, why error) error {
-	for _, e := range todo {
+func (r *recovery) block(dead *events.DeadRun, guards []*effect, why error) error {
+	for _, e := range guards {
 		if v, err := r.reg.Decode(e.Name, e.Params); r.about != nil && err == nil && r.about(v) {
 			return fault.New("undo", fault.Busy, fmt.Sprintf("what %s of pid %d left", dead.Root, dead.Run.PID), why)
 		}
@@ -234,10 +235,10 @@ func (r *recovery) note(blocked error) {
 func (r *recovery) child(s events.Step, rep *replayer, todo, report []*effect, done func() error) error {
 	r.out.Runs++
 	err := s.Do(&RunRecovery{*rep.dead}, func(s events.Step) error {
-		release, err := rep.guard(s, todo)
+		release, err := rep.guard(s)
 		if err != nil {
 			r.out.Busy++
-			r.note(r.block(rep.dead, todo, err))
+			r.note(r.block(rep.dead, rep.guards, err))
 			return events.Skip(err.Error())
 		}
 		defer release()

@@ -484,3 +484,63 @@ func TestConcerning(t *testing.T) {
 		})
 	})
 }
+
+// TestGuardStays: what guards a run is undone last, but the run is guarded as long as anything of it is left.
+func TestGuardStays(t *testing.T) {
+	journals(t, func(t *testing.T, j *Journal) {
+		w := newWorld()
+		taken := 0
+		registry := func() *events.Registry {
+			r := w.registry()
+			events.Register[guarded](r, "guarded.v1", events.Bind(func(p *guarded) { p.w = w }),
+				events.Guard(func(context.Context, *guarded) (func(), error) { taken++; return func() {}, nil }))
+			return r
+		}
+		run := events.New(&events.Named{Type: "test"}, func(s events.Step) (int, error) {
+			return 0, errors.Join(s.Apply(&guarded{put{Name: "guard", w: w}}), w.put(s, "a"), errTest)
+		}).Start(t.Context(), events.WithJournal(j), events.WithRegistry(registry()))
+		w.fail["a"] = errTest
+		if _, err := run.Wait(); !errors.Is(err, errTest) {
+			t.Fatal(err)
+		}
+		wantWorld(t, w, "a") // the guard is undone
+		for n := range 2 {
+			if _, err := j.Recover(registry()).Do(t.Context()); err != nil || taken != n+1 {
+				t.Errorf("recovery %d: guarded %d times, %v", n, taken, err)
+			}
+			delete(w.fail, "a")
+		}
+		wantWorld(t, w, "")
+		wantClean(t, j)
+	})
+}
+
+// TestReleaseWaitsForALook: a recovery looks at a release that was broken off, and leaves it alone because who goes on with it
+// holds what it is about.
+func TestReleaseWaitsForALook(t *testing.T) {
+	j, err := Open(t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		if err := w.do(t, j, "@k a b"); err != nil {
+			t.Fatal(err)
+		}
+		w.fail["a"] = errTest
+		if _, err := j.Release("k", w.registry()).Do(t.Context()); err == nil {
+			t.Fatal("all was released")
+		}
+		delete(w.fail, "a")
+		looks, _, err := j.takeFile("test", "k", suffixOut, tryLock)
+		if err != nil || looks == nil {
+			t.Fatal(looks, err)
+		}
+		time.AfterFunc(100*time.Millisecond, func() { _ = looks.close() })
+		if _, err := j.Release("k", w.registry()).Do(t.Context()); err != nil {
+			t.Error(err)
+		}
+		wantWorld(t, w, "")
+		wantClean(t, j)
+	})
+}

@@ -57,8 +57,8 @@ func (j *Journal) Release(key string, reg *events.Registry, opts ...ReleaseOptio
 		}
 		defer t.close()
 		out.Dropped = len(t.Records) - len(t.left)
-		rep := &replayer{reg: reg, dead: t.dead()}
-		done, err := rep.guard(s, t.left)
+		rep := &replayer{reg: reg, dead: t.dead(), guards: t.hi.guards(t.left)}
+		done, err := rep.guard(s)
 		if err != nil {
 			return out, err
 		}
@@ -94,7 +94,9 @@ type taken struct {
 func (j *Journal) take(key string) (*taken, error) {
 	for range 100 { // a release that ends at the same time takes the file away from under us
 		for _, suffix := range []string{"", suffixOut} {
-			t, again, err := j.takeFile("release", key, suffix)
+			// Who commits, or looks whether somebody does, has it for a moment; and so has a recovery that finds that the
+			// caller holds what a release that was broken off is about, and leaves it alone.
+			t, again, err := j.takeFile("release", key, suffix, lockSoon)
 			if t != nil || err != nil {
 				return t, err
 			}
@@ -110,7 +112,7 @@ func (j *Journal) take(key string) (*taken, error) {
 }
 
 // takeFile locks one file. again: it is not where it was.
-func (j *Journal) takeFile(op, key, suffix string) (t *taken, again bool, err error) {
+func (j *Journal) takeFile(op, key, suffix string, lock func(file) (bool, error)) (t *taken, again bool, err error) {
 	name := heldName(key) + suffix
 	f, err := j.fs.open(name, false, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -120,10 +122,6 @@ func (j *Journal) takeFile(op, key, suffix string) (t *taken, again bool, err er
 		return nil, false, fmt.Errorf("journal: %w", err)
 	}
 	t = &taken{j: j, f: f, name: name}
-	lock := tryLock // a release that has begun takes its time
-	if suffix == "" {
-		lock = lockSoon // who commits, or looks whether somebody does, does not
-	}
 	ok, err := lock(f)
 	if err == nil && !ok {
 		err = fault.InUse(op, key, &fault.HeldError{Op: "release"})
@@ -191,7 +189,7 @@ func (t *taken) close() error { return errors.Join(t.f.unlock(), t.f.Close()) }
 
 // release goes on with a release that was broken off.
 func (r *recovery) release(s events.Step, key string) error {
-	t, _, err := r.j.takeFile("release", key, suffixOut)
+	t, _, err := r.j.takeFile("release", key, suffixOut, tryLock)
 	switch {
 	case errors.Is(err, fault.Busy): // it lives
 		return nil
@@ -212,5 +210,5 @@ func (r *recovery) release(s events.Step, key string) error {
 	if err != nil {
 		return err
 	}
-	return r.child(s, &replayer{reg: r.reg, log: log, dead: t.dead(), count: true, retry: r.retry}, t.left, nil, t.forget)
+	return r.child(s, &replayer{reg: r.reg, log: log, dead: t.dead(), count: true, retry: r.retry, guards: t.hi.guards(t.left)}, t.left, nil, t.forget)
 }

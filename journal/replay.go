@@ -14,6 +14,8 @@ type replayer struct {
 	dead  *events.DeadRun
 	count bool // attempts, and give up after maxAttempts
 	retry bool // also what was given up
+
+	guards []*effect // whose guards hold meanwhile
 }
 
 // outcome is what became of it.
@@ -27,7 +29,7 @@ type outcome struct {
 
 // guard takes what must be held while the effects are undone. release is to be called when the log
 // is closed.
-func (r *replayer) guard(s events.Step, todo []*effect) (release func(), err error) {
+func (r *replayer) guard(s events.Step) (release func(), err error) {
 	var held []func()
 	release = func() {
 		for _, f := range slices.Backward(held) {
@@ -35,7 +37,7 @@ func (r *replayer) guard(s events.Step, todo []*effect) (release func(), err err
 		}
 		held = nil
 	}
-	for _, e := range todo {
+	for _, e := range r.guards {
 		f, err := r.reg.Guard(s.Context(), e.Name, e.Params)
 		if err != nil {
 			release()
