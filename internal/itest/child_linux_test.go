@@ -34,12 +34,18 @@ type task struct {
 	Hold  string // the event to stop at: "held" is written to standard output and a line read
 	Boot  string // a file with another boot id
 	Show  bool   // write the picture to standard output at the end
+
+	Within  time.Duration // to be killed after so long, wherever it is then
+	Recover bool          // a recovery that fails, also one of another's run, is an error
+
+	failed error // a recovery that did
 }
 
 // answer is what the process that failed says on standard error.
 type answer struct {
 	Error string
 	Busy  bool
+	Left  bool // something is left behind
 	Op    string
 	PID   int
 	Since time.Time
@@ -59,7 +65,7 @@ func childMain() (code int, child bool) {
 	if err == nil {
 		return 0, true
 	}
-	a := answer{Error: err.Error(), Busy: errors.Is(err, fault.Busy)}
+	a := answer{Error: err.Error(), Busy: errors.Is(err, fault.Busy), Left: errors.Is(err, fault.Residue)}
 	if by, ok := errors.AsType[*fault.HeldError](err); ok {
 		a.Op, a.PID, a.Since = by.Op, by.PID, by.Since
 	}
@@ -87,11 +93,17 @@ func (t *task) do() error {
 	if err != nil {
 		return err
 	}
+	if t.Within > 0 {
+		time.AfterFunc(t.Within, func() { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL) })
+	}
 	all := deeds(h, t.Jail)
 	for _, name := range t.Do {
 		if err := all[name](ctx, events.WithSink(t.sink), events.WithProbe(t.probe)); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return errors.Join(fmt.Errorf("%s: %w", name, err), t.failed)
 		}
+	}
+	if t.failed != nil {
+		return t.failed
 	}
 	if t.Show {
 		text, err := picture(t.Root)
@@ -107,6 +119,9 @@ func (t *task) do() error {
 func (t *task) sink(ev *events.Event) {
 	point := ev.Phase.String() + "-" + ev.Type()
 	t.die(point)
+	if t.Recover && point == "end-run.recover" && ev.Status == events.Failed {
+		t.failed = fault.New("recover", fault.Residue, ev.Title(), ev.Err)
+	}
 	if t.Hold != "" && point == t.Hold {
 		fmt.Println("held")
 		_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // whoever holds it may be gone
