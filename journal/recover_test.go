@@ -544,3 +544,28 @@ func TestReleaseWaitsForALook(t *testing.T) {
 		wantClean(t, j)
 	})
 }
+
+// TestDirtyEnd: a run that left something behind is dead, though its process lives, and whoever has its slot is a recovery.
+func TestDirtyEnd(t *testing.T) {
+	journals(t, func(t *testing.T, j *Journal) {
+		w := newWorld()
+		w.fail["a"] = errTest
+		_, err := events.New(&events.Named{Type: "test"}, func(s events.Step) (int, error) {
+			return 0, errors.Join(w.put(s, "a"), errTest)
+		}).Do(t.Context(), events.WithJournal(j), events.WithRegistry(w.registry()), events.WithOrigin("h", os.Getpid()))
+		if !errors.Is(err, errTest) {
+			t.Fatal(err)
+		}
+		other, err := j.fs.open(slotName(0), false, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		if ok, err := other.lock(exclusive); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if dirty, err := j.Dirty(); !dirty || err != nil {
+			t.Errorf("dirty %v, %v", dirty, err)
+		}
+	})
+}
