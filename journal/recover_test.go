@@ -471,13 +471,17 @@ func TestConcerning(t *testing.T) {
 				t.Errorf("who is concerned: %v", err)
 			}
 			wantWorld(t, w, "a b")
+			unlocked := make(chan error, 1)
 			if _, ok := other.(*diskFile); ok {
-				time.AfterFunc(time.Second, func() { _ = other.unlock() })
-			} else if err := other.unlock(); err != nil { // nobody else can have one in memory, and it is not waited for
-				t.Fatal(err)
+				time.AfterFunc(time.Second, func() { unlocked <- other.unlock() })
+			} else { // nobody else can have one in memory, and it is not waited for
+				unlocked <- other.unlock()
 			}
 			if out, err := j.Recover(w.registry(), about("a")).Do(t.Context()); err != nil || out.Undone != 2 {
 				t.Errorf("when it is let go: %+v, %v", out, err)
+			}
+			if err := <-unlocked; err != nil {
+				t.Error(err)
 			}
 			wantWorld(t, w, "")
 			wantClean(t, j)
