@@ -39,12 +39,8 @@ func (k *Keeper) Enter(s events.Step, op string, wants ...Want) (release func(),
 	if !ok { // another recovery, or a child that the dead run has left
 		by = &fault.HeldError{Op: "recover"}
 	}
-	wait := &Wait{Dataset: wants[0].Dataset, By: by, Bound: max(k.Wait, wants[0].Wait, orphanPatience)}
-	err = s.Do(wait, func(s events.Step) error {
-		var err error
-		release, err = poll(s.Context(), wait.Bound, func() (func(), error) { return k.enterOnce(s, op, wants) })
-		return err
-	})
+	bound := max(k.Wait, wants[0].Wait, orphanPatience)
+	release, err = wait(s, &Wait{wants[0].Dataset, by, bound}, func(s events.Step) (func(), error) { return k.enterOnce(s, op, wants) })
 	if blocked, ok := errors.AsType[*unsettledError](err); ok {
 		err = fault.New(op, fault.Busy, string(wants[0].Dataset.Name), blocked.why).WithRemedy("wait for it, then try again")
 	}
@@ -118,11 +114,7 @@ func (k *Keeper) take(s events.Step, op string, w Want) (func(), error) {
 		patience = max(patience, orphanPatience)
 	}
 	if errors.Is(err, fault.Busy) && patience > 0 {
-		err = s.Do(&Wait{Dataset: w.Dataset, By: by, Bound: patience}, func(s events.Step) error {
-			var err error
-			release, err = poll(s.Context(), patience, try)
-			return err
-		})
+		release, err = wait(s, &Wait{w.Dataset, by, patience}, func(events.Step) (func(), error) { return try() })
 	}
 	if err != nil {
 		return nil, named(op, w.Dataset, err)
@@ -134,6 +126,15 @@ func (k *Keeper) take(s events.Step, op string, w Want) (func(), error) {
 // isDead reports whether the process that holds a lock, as far as its file says, is no more.
 func isDead(by *fault.HeldError) bool {
 	return by != nil && by.PID > 0 && errors.Is(syscall.Kill(by.PID, 0), syscall.ESRCH)
+}
+
+// wait tries until it is not busy any more, as a step that says for whom it waits.
+func wait(s events.Step, w *Wait, try func(events.Step) (func(), error)) (release func(), err error) {
+	err = s.Do(w, func(s events.Step) (err error) {
+		release, err = poll(s.Context(), w.Bound, func() (func(), error) { return try(s) })
+		return err
+	})
+	return release, err
 }
 
 // poll tries until it is not busy any more, for so long, or until ctx is done. flock(2) cannot be

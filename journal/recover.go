@@ -140,9 +140,11 @@ func (r *recovery) lock(s events.Step, name string, f file, h *header) (bool, er
 		if ok || err != nil || !r.j.isDead(h) {
 			return ok, err
 		}
-		blocked := r.awaits(name, h)
-		if r.about != nil && blocked == nil {
-			return false, nil
+		var blocked error
+		if r.about != nil {
+			if blocked = r.awaits(name, h); blocked == nil {
+				return false, nil
+			}
 		}
 		pause := time.NewTimer(5 * time.Millisecond)
 		select {
@@ -216,8 +218,11 @@ func (r *recovery) slot(s events.Step, name string, h *header) error {
 
 // block is that a dead run is left alone, and why; nil if it does not concern the caller.
 func (r *recovery) block(dead *events.DeadRun, guards []*effect, why error) error {
+	if r.about == nil {
+		return nil
+	}
 	for _, e := range guards {
-		if v, err := r.reg.Decode(e.Name, e.Params); r.about != nil && err == nil && r.about(v) {
+		if v, err := r.reg.Decode(e.Name, e.Params); err == nil && r.about(v) {
 			return fault.New("undo", fault.Busy, fmt.Sprintf("what %s of pid %d left", dead.Root, dead.Run.PID), why)
 		}
 	}

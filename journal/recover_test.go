@@ -440,6 +440,19 @@ func TestDirtyRunKeepsItsHelpersLock(t *testing.T) {
 	}
 }
 
+// inOtherHands is the first slot, which somebody else works with.
+func inOtherHands(t *testing.T, j *Journal) file {
+	t.Helper()
+	f, err := j.fs.open(slotName(0), false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := f.lock(exclusive); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	return f
+}
+
 // TestConcerning: who holds what a dead run held is told that somebody else works with that run's record, after a while; who
 // has nothing to do with it goes on at once.
 func TestConcerning(t *testing.T) {
@@ -448,14 +461,8 @@ func TestConcerning(t *testing.T) {
 			w := newWorld()
 			w.die(t, j, "a b")
 			j := reborn(j)
-			other, err := j.fs.open(slotName(0), false, false)
-			if err != nil {
-				t.Fatal(err)
-			}
+			other := inOtherHands(t, j)
 			defer other.Close()
-			if ok, err := other.lock(exclusive); !ok || err != nil {
-				t.Fatal(ok, err)
-			}
 			if dirty, err := j.Dirty(); !dirty || err != nil {
 				t.Errorf("while another recovery is at work: dirty %v, %v", dirty, err)
 			}
@@ -466,7 +473,7 @@ func TestConcerning(t *testing.T) {
 			if out, err := j.Recover(w.registry(), about("c")).Do(t.Context()); err != nil || out != (Recovered{}) || time.Since(began) > 0 {
 				t.Errorf("who is not concerned: %+v, %v, after %v", out, err, time.Since(began))
 			}
-			_, err = j.Recover(w.registry(), about("a")).Do(t.Context())
+			_, err := j.Recover(w.registry(), about("a")).Do(t.Context())
 			if !errors.Is(err, fault.Busy) || !strings.Contains(err.Error(), "of pid 4711 left") {
 				t.Errorf("who is concerned: %v", err)
 			}
@@ -560,14 +567,8 @@ func TestDirtyEnd(t *testing.T) {
 		if !errors.Is(err, errTest) {
 			t.Fatal(err)
 		}
-		other, err := j.fs.open(slotName(0), false, false)
-		if err != nil {
-			t.Fatal(err)
-		}
+		other := inOtherHands(t, j)
 		defer other.Close()
-		if ok, err := other.lock(exclusive); !ok || err != nil {
-			t.Fatal(ok, err)
-		}
 		if dirty, err := j.Dirty(); !dirty || err != nil {
 			t.Errorf("dirty %v, %v", dirty, err)
 		}

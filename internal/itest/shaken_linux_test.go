@@ -26,6 +26,7 @@ func TestKilledTogether(t *testing.T) {
 	for round := range rounds {
 		root := place(t, released)
 		before := look(t, root)
+		dir := t.TempDir()
 		var all sync.WaitGroup
 		for w := range workers {
 			rng := rand.New(rand.NewPCG(uint64(round), uint64(w)))
@@ -35,7 +36,7 @@ func TestKilledTogether(t *testing.T) {
 					if rng.IntN(2) == 0 {
 						work.Within = time.Duration(1 + rng.Int64N(int64(60*time.Millisecond)))
 					}
-					_, a, err := work.run(t.Context(), t.TempDir())
+					_, a, err := work.run(t.Context(), dir)
 					// What three recoveries were killed in is not tried again by itself, but by the one at the end.
 					if err != nil || a.Left && !strings.Contains(a.Error, "not tried again") {
 						t.Errorf("round %d: %s %s: %s, %v", round, work.Do[0], work.Jail, a.Error, err)
@@ -49,7 +50,7 @@ func TestKilledTogether(t *testing.T) {
 		for _, name := range jails {
 			gone := on("destroy")
 			gone.Jail = name
-			if _, a, err := gone.run(t.Context(), t.TempDir()); err != nil || a.Error != "" && !strings.HasSuffix(a.Error, "not found") {
+			if _, a, err := gone.run(t.Context(), dir); err != nil || a.Error != "" && !strings.HasSuffix(a.Error, "not found") {
 				t.Errorf("round %d: destroy %s: %s, %v", round, name, a.Error, err)
 			}
 		}
